@@ -3,5 +3,15 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`media`] | frames, codecs and the newtypes for time and bitrate |
+//! | [`moqt`] | the Media over QUIC Transport engine, draft-18 |
+//! | [`transport`] | one connection type over raw QUIC and WebTransport |
+//! | [`loc`] | frame <-> MoQT object |
+//! | [`catalog`] | the MSF catalog |
+//! | [`naming`] | every namespace and track name |
 
+pub mod catalog;
+pub mod loc;
 pub mod media;
+pub mod moqt;
+pub mod naming;
+pub mod transport;

@@ -1,0 +1,32 @@
+//! Media over QUIC Transport, draft-18.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`name`] | namespaces, track names, IDs |
+//! | [`object`] | what travels in a track |
+//! | [`code`] | the draft's error codes |
+//! | `wire` | messages, headers and datagrams as bytes |
+//! | `session` | the sans-IO state machine |
+//! | `priority` | the order in which data leaves |
+//! | [`track`] | handles: what an application publishes, subscribes to and fetches |
+//! | `driver` | binds a session to a connection; the only async code here |
+
+pub mod code;
+mod driver;
+pub mod name;
+pub mod object;
+mod priority;
+mod session;
+pub mod track;
+pub mod wire;
+
+pub use code::{DoneCode, RequestCode, ResetCode, SessionCode};
+pub use driver::{Closed, Config, Role, Session, SessionError, start};
+pub use name::{GroupId, Location, Namespace, ObjectId, Priority, SubgroupId, TrackName};
+pub use object::{Item, Object, Properties, Status, Subgroup, SubgroupEnd};
+pub use track::{
+    Fetch, FetchItem, FetchRange, FetchRequest, FetchWriter, Filter, GroupOrder, NamespaceEvent,
+    NamespaceRequest, NamespaceSubscription, NamespaceSubscriptionRequest, PublishedNamespace, Received,
+    Refused, Request, Requests, SubscribeOk, SubscribeOptions, SubscribeRequest, SubscriberEvent,
+    Subscription, EndOfTrack, NamespaceWriter, TrackWriter, WriterStats,
+};
