@@ -80,8 +80,8 @@ impl FrameRate {
 
     /// When frame `index` is due, counted from frame 0: exact, so that nothing drifts.
     pub fn time_of(self, index: u64) -> Duration {
-        let nanos = u128::from(index) * 1_000_000_000 * u128::from(self.denominator)
-            / u128::from(self.numerator);
+        let nanos =
+            u128::from(index) * 1_000_000_000 * u128::from(self.denominator) / u128::from(self.numerator);
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 }

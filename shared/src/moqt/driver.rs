@@ -89,7 +89,11 @@ impl Session {
     ///
     /// # Errors
     /// [`Refused`] by the peer or by the session's end.
-    pub async fn subscribe(&self, track: TrackName, options: SubscribeOptions) -> Result<Subscription, Refused> {
+    pub async fn subscribe(
+        &self,
+        track: TrackName,
+        options: SubscribeOptions,
+    ) -> Result<Subscription, Refused> {
         let _ = (track, options);
         unimplemented!()
     }

@@ -25,8 +25,8 @@ pub use driver::{Closed, Config, Role, Session, SessionError, start};
 pub use name::{GroupId, Location, Namespace, ObjectId, Priority, SubgroupId, TrackName};
 pub use object::{Item, Object, Properties, Status, Subgroup, SubgroupEnd};
 pub use track::{
-    Fetch, FetchItem, FetchRange, FetchRequest, FetchWriter, Filter, GroupOrder, NamespaceEvent,
-    NamespaceRequest, NamespaceSubscription, NamespaceSubscriptionRequest, PublishedNamespace, Received,
-    Refused, Request, Requests, SubscribeOk, SubscribeOptions, SubscribeRequest, SubscriberEvent,
-    Subscription, EndOfTrack, NamespaceWriter, TrackWriter, WriterStats,
+    EndOfTrack, Fetch, FetchItem, FetchRange, FetchRequest, FetchWriter, Filter, GroupOrder, NamespaceEvent,
+    NamespaceRequest, NamespaceSubscription, NamespaceSubscriptionRequest, NamespaceWriter,
+    PublishedNamespace, Received, Refused, Request, Requests, SubscribeOk, SubscribeOptions,
+    SubscribeRequest, SubscriberEvent, Subscription, TrackWriter, WriterStats,
 };

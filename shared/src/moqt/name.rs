@@ -143,7 +143,8 @@ mod tests {
 
     #[test]
     fn names_print_as_one_reads_them() {
-        let name = TrackName { namespace: Namespace::new(["room", "a b"]), name: Bytes::from_static(b"\xff") };
+        let name =
+            TrackName { namespace: Namespace::new(["room", "a b"]), name: Bytes::from_static(b"\xff") };
         assert_eq!(name.to_string(), r"room/a b/\xff");
     }
 }

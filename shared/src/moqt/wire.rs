@@ -440,7 +440,12 @@ impl SubgroupHeader {
 
 /// Appends what stands before an object's payload on a subgroup stream: ID delta to `previous`,
 /// properties where the header has them, payload length or status. The payload itself follows as it is.
-pub fn encode_object_header(previous: Option<ObjectId>, header: &SubgroupHeader, object: &Object, output: &mut BytesMut) {
+pub fn encode_object_header(
+    previous: Option<ObjectId>,
+    header: &SubgroupHeader,
+    object: &Object,
+    output: &mut BytesMut,
+) {
     let _ = (previous, header, object, output);
     unimplemented!()
 }

@@ -247,7 +247,11 @@ pub struct SendStream {}
 impl SendStream {
     /// Writes as many of `chunks` as fit: fully written ones become empty, a partly written one keeps
     /// its rest. `Ready(Ok)` as soon as at least one byte was taken; `Pending` registers the waker.
-    pub fn poll_write(&mut self, cx: &mut Context<'_>, chunks: &mut [Bytes]) -> Poll<Result<usize, StreamError>> {
+    pub fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        chunks: &mut [Bytes],
+    ) -> Poll<Result<usize, StreamError>> {
         let _ = (cx, chunks);
         unimplemented!()
     }
@@ -279,7 +283,11 @@ pub struct RecvStream {}
 
 impl RecvStream {
     /// The next bytes, at most `max`; `Ok(None)` at the FIN.
-    pub fn poll_read(&mut self, cx: &mut Context<'_>, max: usize) -> Poll<Result<Option<Bytes>, StreamError>> {
+    pub fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        max: usize,
+    ) -> Poll<Result<Option<Bytes>, StreamError>> {
         let _ = (cx, max);
         unimplemented!()
     }
