@@ -1,0 +1,29 @@
+# The live room. `make demo` and `make test` install what is missing and do everything.
+
+.PHONY: help demo build test fmt bench clean
+
+help:
+	@echo 'make demo   put a live room on air on this machine and print its URL'
+	@echo 'make build  build relay, publisher, player and the viewer page (release)'
+	@echo 'make test   run every gate and test, browsers included'
+	@echo 'make fmt    format the code'
+	@echo 'make bench  measure latency, startup and load, and print them'
+
+demo:
+	@tests/tools/demo.sh
+
+build:
+	@tests/tools/build.sh release
+
+test:
+	@tests/tools/test.sh
+
+fmt:
+	@cargo fmt --all
+
+bench:
+	@tests/tools/bench.sh
+
+clean:
+	@cargo clean
+	@rm -rf .cache player/web/dist player/web/node_modules tests/browser/node_modules
