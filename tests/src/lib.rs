@@ -1,1 +1,13 @@
-//! Skeleton.
+//! What the tests of the whole share: real programs on this machine, and eyes for what they recorded.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`process`] | one program: its output as it comes, its end |
+//! | [`world`] | a relay, publishers and players that find each other |
+//! | [`recording`] | pictures and sound that a player wrote |
+//! | [`film`] | films made with ffmpeg |
+
+pub mod film;
+pub mod process;
+pub mod recording;
+pub mod world;

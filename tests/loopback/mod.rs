@@ -1,0 +1,7 @@
+//! The programs together, as real processes on this machine.
+
+mod bad_input;
+mod broadcast;
+mod film;
+mod outage;
+mod records;
