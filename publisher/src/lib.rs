@@ -1,1 +1,4 @@
-//! Skeleton.
+//! Captures, encodes and puts a broadcast on air over Media over QUIC.
+
+pub mod encode;
+pub mod package;

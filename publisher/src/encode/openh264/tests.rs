@@ -1,0 +1,107 @@
+use std::time::Duration;
+
+use shared::media::{FrameRate, Resolution};
+
+use super::*;
+use crate::encode::TemporalLayers;
+
+const FPS: u32 = 30;
+
+fn settings(bitrate: u32, layers: u8) -> VideoSettings {
+    VideoSettings {
+        resolution: Resolution { width: 640, height: 360 },
+        frame_rate: FrameRate::new(FPS, 1).expect("a rate"),
+        bitrate: Bitrate(bitrate),
+        keyframe_interval: Duration::from_secs(2),
+        layers: TemporalLayers::new(layers).expect("a number of layers"),
+        content: Content::Camera,
+    }
+}
+
+/// A texture that scrolls, with a little noise as a camera's: never the same twice, always the same seed.
+fn scene(resolution: Resolution, index: u64) -> Picture {
+    let mut picture = Picture::black(resolution, Timestamp(1_000_000 + index * 1_000_000 / u64::from(FPS)));
+    let width = resolution.width as usize;
+    let mut noise = 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(index + 1);
+    let [luma, chroma, _] = picture.planes_mut();
+    for (y, row) in luma.chunks_exact_mut(width).enumerate() {
+        for (x, pixel) in row.iter_mut().enumerate() {
+            noise ^= noise << 13;
+            noise ^= noise >> 7;
+            noise ^= noise << 17;
+            let (x, y) = ((x as u64 + 3 * index) as f64, (y as u64 + index) as f64);
+            let wave = 60.0 * (x / 11.0).sin() * (y / 7.0).cos() + 30.0 * ((x + y) / 3.0).sin();
+            *pixel = (110.0 + wave + (noise % 9) as f64) as u8;
+        }
+    }
+    for (at, pixel) in chroma.iter_mut().enumerate() {
+        *pixel = 96 + ((at as u64 / 16 + index) % 64) as u8;
+    }
+    picture
+}
+
+fn run(encoder: &mut Encoder, from: u64, seconds: u64) -> Vec<VideoFrame> {
+    let resolution = encoder.settings.resolution;
+    let frame = |index| encoder.encode(&scene(resolution, index)).expect("encodes").expect("a frame");
+    (from..from + seconds * u64::from(FPS)).map(frame).collect()
+}
+
+fn bits(frames: &[VideoFrame]) -> f64 {
+    frames.iter().map(|frame| frame.payload.len() as f64 * 8.0).sum()
+}
+
+#[test]
+fn every_second_holds_the_bitrate_within_five_percent() {
+    for layers in [1, 2] {
+        let mut encoder = Encoder::new(settings(1_000_000, layers)).expect("an encoder");
+        // The first interval finds the quantiser; from the second on the rate is to hold.
+        run(&mut encoder, 0, 2);
+        let frames = run(&mut encoder, 60, 6);
+        for (second, frames) in frames.chunks(FPS as usize).enumerate() {
+            let share = bits(frames) / 1e6;
+            eprintln!("layers {layers} second {second}: {share:.3}");
+            assert!((0.95..=1.05).contains(&share), "second {second}: {share:.3} of the bitrate");
+        }
+        encoder.set_bitrate(Bitrate(400_000)).expect("a lower bitrate");
+        run(&mut encoder, 240, 2);
+        let share = bits(&run(&mut encoder, 300, 2)) / 2.0 / 4e5;
+        assert!((0.95..=1.05).contains(&share), "after the change: {share:.3} of the bitrate");
+    }
+}
+
+#[test]
+fn key_frames_come_at_the_interval_and_on_demand_and_layers_alternate() {
+    let mut encoder = Encoder::new(settings(800_000, 2)).expect("an encoder");
+    let mut frames = run(&mut encoder, 0, 2);
+    encoder.force_keyframe();
+    frames.extend(run(&mut encoder, 60, 1));
+    encoder.force_keyframe();
+    frames.extend(run(&mut encoder, 90, 3));
+    let keys: Vec<usize> =
+        (0..frames.len()).filter(|&index| frames[index].kind == FrameKind::Key).collect();
+    assert_eq!(keys, [0, 60, 90, 150]);
+    for (index, frame) in frames.iter().enumerate() {
+        let since_key = keys.iter().rev().find(|&&key| key <= index).map_or(0, |key| index - key);
+        assert_eq!(usize::from(frame.layer.0), since_key % 2, "picture {index}");
+        assert_eq!(h264::is_keyframe(&frame.payload), frame.kind == FrameKind::Key, "picture {index}");
+    }
+}
+
+#[test]
+fn the_codec_string_is_constrained_baseline_with_the_level_of_the_size() {
+    let level = |width, height| {
+        let settings = VideoSettings { resolution: Resolution { width, height }, ..settings(2_000_000, 2) };
+        Encoder::new(settings).expect("an encoder").codec().to_string()
+    };
+    assert_eq!(level(640, 360), "avc1.42C01E");
+    assert_eq!(level(1280, 720), "avc1.42C01F");
+}
+
+#[test]
+fn a_picture_of_another_size_is_refused_and_the_encoder_lives_on() {
+    let mut encoder = Encoder::new(settings(800_000, 2)).expect("an encoder");
+    let other = Resolution { width: 320, height: 180 };
+    let error = encoder.encode(&scene(other, 0)).expect_err("another size");
+    assert!(error.to_string().contains("640x360"), "{error}");
+    assert_eq!(run(&mut encoder, 0, 1).len(), 30);
+}
