@@ -10,11 +10,7 @@ use crate::rendition::Rendition;
 
 /// The catalog of a broadcast that is on air: its renditions, best first as the streamer gave them, and its
 /// sound.
-pub fn on_air(
-    renditions: &[(Rendition, VideoCodec)],
-    audio: Option<Bitrate>,
-    now: Timestamp,
-) -> Catalog {
+pub fn on_air(renditions: &[(Rendition, VideoCodec)], audio: Option<Bitrate>, now: Timestamp) -> Catalog {
     let video = renditions.iter().map(|(rendition, codec)| Track {
         name: rendition.track.clone(),
         codec: Codec::Video(*codec),

@@ -141,13 +141,9 @@ fn whole_group(
     properties: shared::moqt::Properties,
     payload: bytes::Bytes,
 ) -> [Item; 2] {
-    let subgroup =
-        Subgroup { group, id: SubgroupId(0), priority, ends_group: true, from_first: true };
+    let subgroup = Subgroup { group, id: SubgroupId(0), priority, ends_group: true, from_first: true };
     let object = Object { subgroup, id: ObjectId(0), status: Status::Normal, properties, payload };
-    [
-        Item::Object(object),
-        Item::End { group, subgroup: SubgroupId(0), end: SubgroupEnd::Finished },
-    ]
+    [Item::Object(object), Item::End { group, subgroup: SubgroupId(0), end: SubgroupEnd::Finished }]
 }
 
 #[cfg(test)]
@@ -191,8 +187,15 @@ mod tests {
         }
         items.extend(packager.end());
         assert_eq!(packager.end().count(), 0, "an end is said once");
-        let expected =
-            ["7.0 s0 p64 1", "7.1 s1 p96 2", "7.2 s0 p64 3", "end 7 s0", "end 7 s1", "8.0 s0 p64 4", "end 8 s0"];
+        let expected = [
+            "7.0 s0 p64 1",
+            "7.1 s1 p96 2",
+            "7.2 s0 p64 3",
+            "end 7 s0",
+            "end 7 s1",
+            "8.0 s0 p64 4",
+            "end 8 s0",
+        ];
         assert_eq!(shape(&items), expected);
     }
 

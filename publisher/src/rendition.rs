@@ -162,9 +162,12 @@ mod tests {
 
     #[test]
     fn the_default_is_the_source_within_720p() {
-        for (source, expected) in
-            [("1280x720", "1280x720"), ("640x480", "640x480"), ("1920x800", "1280x534"), ("1080x1920", "406x720")]
-        {
+        for (source, expected) in [
+            ("1280x720", "1280x720"),
+            ("640x480", "640x480"),
+            ("1920x800", "1280x534"),
+            ("1080x1920", "406x720"),
+        ] {
             let ladder = ladder(&[], size(source), rate("24"));
             assert_eq!(ladder[0].resolution, size(expected), "{source}");
             assert_eq!(ladder[0].frame_rate, rate("24"));

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use openh264::{
     OpenH264API,
     encoder::{
-        BitRate, Complexity, Encoder as Codec, EncoderConfig, FrameRate, FrameType, IntraFramePeriod, Profile,
-        QpRange, RateControlMode, SpsPpsStrategy, UsageType, VuiConfig,
+        BitRate, Complexity, Encoder as Codec, EncoderConfig, FrameRate, FrameType, IntraFramePeriod,
+        Profile, QpRange, RateControlMode, SpsPpsStrategy, UsageType, VuiConfig,
     },
     formats::YUVSource,
 };
@@ -77,7 +77,8 @@ impl VideoEncoder for Encoder {
             FrameType::Invalid | FrameType::Skip => return Ok(None),
         };
         let video_layers = (0..stream.num_layers()).filter_map(|index| stream.layer(index));
-        let layer = video_layers.filter(|layer| layer.is_video()).map(|layer| layer.raw_info().uiTemporalId).max();
+        let layer =
+            video_layers.filter(|layer| layer.is_video()).map(|layer| layer.raw_info().uiTemporalId).max();
         let payload = Bytes::from(stream.to_vec());
         if payload.is_empty() {
             return Ok(None);

@@ -27,9 +27,8 @@ impl Encoder {
     /// # Errors
     /// [`Error`] where libopus refuses the bitrate.
     pub fn new(bitrate: Bitrate) -> Result<Self, Error> {
-        let mut codec =
-            opus::Encoder::new(SAMPLE_RATE, opus::Channels::Stereo, opus::Application::LowDelay)
-                .map_err(|error| failed("start", &error))?;
+        let mut codec = opus::Encoder::new(SAMPLE_RATE, opus::Channels::Stereo, opus::Application::LowDelay)
+            .map_err(|error| failed("start", &error))?;
         let bits = i32::try_from(bitrate.0).unwrap_or(i32::MAX);
         codec
             .set_bitrate(opus::Bitrate::Bits(bits))

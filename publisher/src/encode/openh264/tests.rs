@@ -77,8 +77,7 @@ fn key_frames_come_at_the_interval_and_on_demand_and_layers_alternate() {
     frames.extend(run(&mut encoder, 60, 1));
     encoder.force_keyframe();
     frames.extend(run(&mut encoder, 90, 3));
-    let keys: Vec<usize> =
-        (0..frames.len()).filter(|&index| frames[index].kind == FrameKind::Key).collect();
+    let keys: Vec<usize> = (0..frames.len()).filter(|&index| frames[index].kind == FrameKind::Key).collect();
     assert_eq!(keys, [0, 60, 90, 150]);
     for (index, frame) in frames.iter().enumerate() {
         let since_key = keys.iter().rev().find(|&&key| key <= index).map_or(0, |key| index - key);
