@@ -24,6 +24,8 @@ mod field;
 mod message;
 mod parameters;
 mod properties;
+#[cfg(test)]
+mod tests;
 
 pub use data::{ObjectReader, StreamHeader, SubgroupHeader, encode_object_header};
 pub use datagram::{Datagram, encode_datagram};

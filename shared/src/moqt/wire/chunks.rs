@@ -109,7 +109,7 @@ mod tests {
         }
         assert_eq!(chunks.queue.len(), 1, "only the first waits as it came");
         let all = chunks.take(300 * 256).expect("all are here");
-        assert!(all.chunks(300).zip(0..).all(|(part, byte)| part == [byte; 300]));
+        assert!(all.chunks(300).zip(0..=255).all(|(part, byte)| part == [byte; 300]));
         assert_eq!(chunks.take(1), None);
     }
 }
