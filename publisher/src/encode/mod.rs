@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use shared::media::{AudioFrame, Bitrate, FrameRate, Picture, Resolution, Timestamp, VideoCodec, VideoFrame};
 
+mod budget;
 pub mod openh264;
 pub mod opus;
 pub mod rate;

@@ -12,12 +12,12 @@ use openh264::{
     formats::YUVSource,
 };
 use openh264_sys2::{
-    ENCODER_OPTION, ENCODER_OPTION_BITRATE, ENCODER_OPTION_MAX_BITRATE, ENCODER_OPTION_SVC_ENCODE_PARAM_EXT,
+    ENCODER_OPTION, ENCODER_OPTION_BITRATE, ENCODER_OPTION_MAX_BITRATE, ENCODER_OPTION_RC_FRAME_SKIP, ENCODER_OPTION_SVC_ENCODE_PARAM_EXT,
     SBitrateInfo, SEncParamExt, SPATIAL_LAYER_ALL,
 };
 use shared::media::{Bitrate, FrameKind, Picture, TemporalLayer, Timestamp, VideoCodec, VideoFrame, h264};
 
-use super::{Content, Error, VideoEncoder, VideoSettings};
+use super::{Content, Error, budget::{self, Budget}, VideoEncoder, VideoSettings};
 
 /// An encoder. Not moved between threads while it encodes; dropping it frees all it holds.
 pub struct Encoder {
@@ -26,6 +26,8 @@ pub struct Encoder {
     produces: VideoCodec,
     /// Pictures until the next key frame.
     until_key: u32,
+    budget: Budget,
+    asked: Bitrate,
 }
 
 impl Encoder {
@@ -53,7 +55,15 @@ impl Encoder {
                 action: format!("encode pictures of {}", settings.resolution),
                 reason: "its key frame has no parameter set that can be read".to_owned(),
             })?;
-        Ok(Self { codec, settings, produces, until_key: 0 })
+        let budget = Budget::new(settings.bitrate, settings.frame_rate);
+        let asked = settings.bitrate;
+        Ok(Self { codec, settings, produces, until_key: 0, budget, asked })
+    }
+
+    fn ask(&mut self, bitrate: Bitrate) -> Result<(), Error> {
+        set_bitrate(&mut self.codec, ENCODER_OPTION_BITRATE, bitrate)?;
+        self.asked = bitrate;
+        Ok(())
     }
 }
 
@@ -87,6 +97,10 @@ impl VideoEncoder for Encoder {
             self.until_key = self.settings.keyframe_pictures();
         }
         self.until_key = self.until_key.saturating_sub(1);
+        let ask = self.budget.spend(payload.len());
+        if ask.0.abs_diff(self.asked.0) > self.settings.bitrate.0 / 50 {
+            self.ask(ask)?;
+        }
         let layer = TemporalLayer(layer.unwrap_or(0));
         Ok(Some(VideoFrame { timestamp: picture.timestamp, kind, layer, payload }))
     }
@@ -96,18 +110,11 @@ impl VideoEncoder for Encoder {
     }
 
     fn set_bitrate(&mut self, bitrate: Bitrate) -> Result<(), Error> {
-        // The order keeps the target at or below the maximum at any time.
-        let options = if bitrate > self.settings.bitrate {
-            [ENCODER_OPTION_MAX_BITRATE, ENCODER_OPTION_BITRATE]
-        } else {
-            [ENCODER_OPTION_BITRATE, ENCODER_OPTION_MAX_BITRATE]
-        };
-        for option in options {
-            let headroom = if option == ENCODER_OPTION_MAX_BITRATE { MAX_BITRATE_PERCENT } else { 100 };
-            let mut info =
-                SBitrateInfo { iLayer: SPATIAL_LAYER_ALL, iBitrate: native_bitrate(bitrate, headroom) };
-            set_option(&mut self.codec, option, &mut info, "change the bitrate")?;
+        if bitrate > self.settings.bitrate {
+            set_bitrate(&mut self.codec, ENCODER_OPTION_MAX_BITRATE, most(bitrate))?;
         }
+        self.ask(bitrate)?;
+        self.budget.set_bitrate(bitrate);
         self.settings.bitrate = bitrate;
         Ok(())
     }
@@ -118,15 +125,14 @@ impl VideoEncoder for Encoder {
 }
 
 const CODEC: &str = "openh264";
-/// The rate control may use up to this share of the bitrate for a moment.
-const MAX_BITRATE_PERCENT: u32 = 110;
 
 fn config(settings: &VideoSettings) -> EncoderConfig {
     EncoderConfig::new()
         .bitrate(BitRate::from_bps(settings.bitrate.0))
         .max_frame_rate(FrameRate::from_hz(settings.frame_rate.per_second() as f32))
         .rate_control_mode(RateControlMode::Bitrate)
-        .skip_frames(false)
+        // Off as soon as openh264 is quiet: at the start it would warn on standard error.
+        .skip_frames(true)
         .usage_type(match settings.content {
             Content::Camera => UsageType::CameraVideoRealTime,
             Content::Screen => UsageType::ScreenContentRealTime,
@@ -146,16 +152,27 @@ fn config(settings: &VideoSettings) -> EncoderConfig {
 fn set_layers(codec: &mut Codec, settings: &VideoSettings) -> Result<(), Error> {
     let mut parameters = SEncParamExt::default();
     get_option(codec, ENCODER_OPTION_SVC_ENCODE_PARAM_EXT, &mut parameters, "tell its settings")?;
-    let most = native_bitrate(settings.bitrate, MAX_BITRATE_PERCENT);
+    let most = native(most(settings.bitrate));
     parameters.iTemporalLayerNum = i32::from(settings.layers.count());
     parameters.iMaxBitrate = most;
     parameters.sSpatialLayers[0].iMaxSpatialBitrate = most;
     let action = format!("encode {} temporal layers", settings.layers.count());
-    set_option(codec, ENCODER_OPTION_SVC_ENCODE_PARAM_EXT, &mut parameters, &action)
+    set_option(codec, ENCODER_OPTION_SVC_ENCODE_PARAM_EXT, &mut parameters, &action)?;
+    set_option(codec, ENCODER_OPTION_RC_FRAME_SKIP, &mut false, "encode every picture")
 }
 
-fn native_bitrate(bitrate: Bitrate, percent: u32) -> i32 {
-    i32::try_from(u64::from(bitrate.0) * u64::from(percent) / 100).unwrap_or(i32::MAX)
+/// The most that the budget asks for.
+fn most(bitrate: Bitrate) -> Bitrate {
+    Bitrate((f64::from(bitrate.0) * budget::MOST) as u32)
+}
+
+fn native(bitrate: Bitrate) -> i32 {
+    i32::try_from(bitrate.0).unwrap_or(i32::MAX)
+}
+
+fn set_bitrate(codec: &mut Codec, option: ENCODER_OPTION, bitrate: Bitrate) -> Result<(), Error> {
+    let mut info = SBitrateInfo { iLayer: SPATIAL_LAYER_ALL, iBitrate: native(bitrate) };
+    set_option(codec, option, &mut info, "change the bitrate")
 }
 
 fn failed(action: &str, error: &openh264::Error) -> Error {
@@ -170,6 +187,12 @@ trait OptionValue {
 impl OptionValue for SEncParamExt {
     fn fits(option: ENCODER_OPTION) -> bool {
         option == ENCODER_OPTION_SVC_ENCODE_PARAM_EXT
+    }
+}
+
+impl OptionValue for bool {
+    fn fits(option: ENCODER_OPTION) -> bool {
+        option == ENCODER_OPTION_RC_FRAME_SKIP
     }
 }
 
