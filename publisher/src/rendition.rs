@@ -120,9 +120,9 @@ impl Decimator {
     pub fn pass(&mut self, timestamp: Timestamp) -> bool {
         let first = *self.first.get_or_insert(timestamp);
         let since = timestamp.since(first);
-        // Half a period early counts as in time: capture jitters.
+        // A quarter of a period early counts as in time: capture jitters.
         let period = self.frame_rate.time_of(1);
-        if since + period / 2 < self.frame_rate.time_of(self.passed) {
+        if since + period / 4 < self.frame_rate.time_of(self.passed) {
             return false;
         }
         self.passed += 1;

@@ -12,12 +12,15 @@ use openh264::{
     formats::YUVSource,
 };
 use openh264_sys2::{
-    ENCODER_OPTION, ENCODER_OPTION_BITRATE, ENCODER_OPTION_MAX_BITRATE, ENCODER_OPTION_RC_FRAME_SKIP, ENCODER_OPTION_SVC_ENCODE_PARAM_EXT,
-    SBitrateInfo, SEncParamExt, SPATIAL_LAYER_ALL,
+    ENCODER_OPTION, ENCODER_OPTION_BITRATE, ENCODER_OPTION_MAX_BITRATE, ENCODER_OPTION_RC_FRAME_SKIP,
+    ENCODER_OPTION_SVC_ENCODE_PARAM_EXT, SBitrateInfo, SEncParamExt, SPATIAL_LAYER_ALL,
 };
 use shared::media::{Bitrate, FrameKind, Picture, TemporalLayer, Timestamp, VideoCodec, VideoFrame, h264};
 
-use super::{Content, Error, budget::{self, Budget}, VideoEncoder, VideoSettings};
+use super::{
+    Content, Error, VideoEncoder, VideoSettings,
+    budget::{self, Budget},
+};
 
 /// An encoder. Not moved between threads while it encodes; dropping it frees all it holds.
 pub struct Encoder {

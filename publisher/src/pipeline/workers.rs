@@ -1,0 +1,136 @@
+//! What each thread of the flow does.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use anyhow::Result;
+use shared::media::{Bitrate, FrameRate, Picture, Resolution};
+use tokio::sync::mpsc;
+
+use super::slot::{Put, Slot};
+use crate::{
+    capture::{AudioSource, VideoSource},
+    encode::{AudioEncoder, VideoEncoder},
+    filter::Scaler,
+    package::{AudioPackager, VideoPackager},
+    rendition::Decimator,
+    session::Publication,
+    stage::TrackIndex,
+    stats::Stats,
+};
+
+/// The way from capture to one encoder.
+pub(super) struct Lane {
+    pub(super) slot: Arc<Slot<Arc<Picture>>>,
+    decimator: Decimator,
+}
+
+/// One rendition's encoder with all that it needs.
+pub(super) struct Rendition {
+    /// Place in the ladder.
+    pub(super) index: usize,
+    pub(super) track: TrackIndex,
+    pub(super) slot: Arc<Slot<Arc<Picture>>>,
+    pub(super) resolution: Resolution,
+    pub(super) bitrate: Bitrate,
+    pub(super) encoder: Box<dyn VideoEncoder>,
+    pub(super) packager: VideoPackager,
+}
+
+/// The sound with all that it needs.
+pub(super) struct Sound {
+    pub(super) source: Box<dyn AudioSource>,
+    pub(super) encoder: Box<dyn AudioEncoder>,
+    pub(super) packager: AudioPackager,
+    pub(super) track: TrackIndex,
+}
+
+impl Lane {
+    pub(super) fn new(slot: Arc<Slot<Arc<Picture>>>, frame_rate: FrameRate) -> Self {
+        Self { slot, decimator: Decimator::new(frame_rate) }
+    }
+}
+
+/// Puts the source's pictures into the lanes until it ends or `stop` is set.
+pub(super) fn capture(
+    mut source: Box<dyn VideoSource>,
+    mut lanes: Vec<Lane>,
+    stats: &Stats,
+    stop: &AtomicBool,
+) -> Result<()> {
+    while let Some(picture) = source.next()? {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        stats.captured.add(1);
+        let picture = Arc::new(picture);
+        for lane in &mut lanes {
+            if lane.decimator.pass(picture.timestamp) && lane.slot.put(Arc::clone(&picture)) == Put::Replaced
+            {
+                stats.dropped.add(1);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Scales, encodes and packages what comes into the slot until it is closed.
+pub(super) fn encode(mut work: Rendition, feed: &mpsc::Sender<Publication>, stats: &Stats) -> Result<()> {
+    let mut scaler = Scaler::new(work.resolution);
+    let mut bitrate = work.bitrate;
+    while let Some(picture) = work.slot.take() {
+        if let Some(told) = stats.renditions.get(work.index) {
+            if told.take_keyframe_request() {
+                work.encoder.force_keyframe();
+            }
+            if told.bitrate() != bitrate {
+                bitrate = told.bitrate();
+                work.encoder.set_bitrate(bitrate)?;
+            }
+        }
+        let frame = if picture.resolution == work.resolution {
+            work.encoder.encode(&picture)?
+        } else {
+            work.encoder.encode(&scaler.scale(&picture)?)?
+        };
+        let Some(frame) = frame else { continue };
+        if let Some(counters) = stats.renditions.get(work.index) {
+            counters.frames.add(1);
+            counters.bytes.add(frame.payload.len() as u64);
+        }
+        let items = work.packager.push(frame);
+        // Full only where the session's task gets no time; then pictures are let go before encoding.
+        if feed.blocking_send(Publication { track: work.track, items }).is_err() {
+            return Ok(());
+        }
+    }
+    let items = work.packager.end().collect();
+    // Where the session is over nobody needs to be told.
+    let _ = feed.blocking_send(Publication { track: work.track, items });
+    Ok(())
+}
+
+/// Encodes and packages sound until its source ends, the broadcast does or `stop` is set.
+pub(super) fn sound(
+    mut work: Sound,
+    feed: &mpsc::WeakSender<Publication>,
+    stats: &Stats,
+    stop: &AtomicBool,
+) -> Result<()> {
+    let mut samples = Vec::new();
+    while !stop.load(Ordering::Relaxed) {
+        let Some(packet) = work.source.next()? else { return Ok(()) };
+        samples.extend_from_slice(&packet.samples);
+        let frame = work.encoder.encode(&samples, packet.timestamp)?;
+        samples.clear();
+        stats.audio_bytes.add(frame.payload.len() as u64);
+        let items = work.packager.push(frame).into();
+        let Some(feed) = feed.upgrade() else { return Ok(()) };
+        if feed.blocking_send(Publication { track: work.track, items }).is_err() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
