@@ -35,12 +35,12 @@ pub fn on_air(renditions: &[(Rendition, VideoCodec)], audio: Option<Bitrate>, no
         init_data: None,
         label: None,
     });
-    Catalog { tracks: video.chain(audio).collect(), generated_at: Some(millis(now)), is_complete: false }
+    Catalog { tracks: video.chain(audio).collect(), generated_at: Some(millis(now)), ..Catalog::default() }
 }
 
 /// The last catalog of a broadcast: no tracks, and none will come (MSF-01 `isComplete`).
 pub fn ended(now: Timestamp) -> Catalog {
-    Catalog { tracks: Vec::new(), generated_at: Some(millis(now)), is_complete: true }
+    Catalog { tracks: Vec::new(), generated_at: Some(millis(now)), is_complete: true, ..Catalog::default() }
 }
 
 const RENDER_GROUP: u32 = 1;

@@ -1,6 +1,15 @@
 //! The MSF catalog: which tracks a broadcast has (MSF-01).
 
+mod json;
+#[cfg(test)]
+mod tests;
+
 use crate::media::{Bitrate, Codec, FrameRate, Resolution};
+
+/// Most bytes of a catalog that are read.
+pub const MAX_BYTES: usize = 1 << 20;
+/// Most tracks of a catalog that are kept.
+pub const MAX_TRACKS: usize = 256;
 
 /// A complete catalog.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -11,6 +20,8 @@ pub struct Catalog {
     pub generated_at: Option<u64>,
     /// Whether the broadcast has ended for good (`isComplete`).
     pub is_complete: bool,
+    /// Tracks that it also has and that this project cannot play. Not written.
+    pub skipped: usize,
 }
 
 /// One track that this project can play. Others in a catalog are skipped and counted.
@@ -43,11 +54,14 @@ pub struct Track {
 #[non_exhaustive]
 pub enum CatalogError {
     /// Not JSON.
-    #[error("the catalog is no JSON ({0}): the publisher is not one of MSF")]
+    #[error("the catalog is no MSF JSON ({0}): the publisher is not one of MSF")]
     Json(String),
     /// Another version.
     #[error("the catalog has version {0:?}; this program knows draft-01: update the older of both")]
     Version(String),
+    /// More than this side takes.
+    #[error("the catalog is too large: {0}")]
+    TooLarge(String),
     /// A delta for which there is no catalog, or that does not fit it.
     #[error("the catalog's update does not fit: {0}")]
     Delta(String),
@@ -56,16 +70,16 @@ pub enum CatalogError {
 impl Catalog {
     /// As the JSON of a group's object 0.
     pub fn to_json(&self) -> Vec<u8> {
-        unimplemented!()
+        json::write(self)
     }
 
     /// Reads object 0 of a group. Fields and tracks that are not known are skipped.
     ///
     /// # Errors
-    /// [`CatalogError`] where it is no MSF catalog of a known version.
+    /// [`CatalogError`] where it is no MSF catalog of a known version, or is over [`MAX_BYTES`] or
+    /// [`MAX_TRACKS`].
     pub fn parse(json: &[u8]) -> Result<Self, CatalogError> {
-        let _ = json;
-        unimplemented!()
+        json::read(json)
     }
 
     /// Applies a later object of the group: `deltaUpdate`.
@@ -73,7 +87,7 @@ impl Catalog {
     /// # Errors
     /// [`CatalogError`] where it does not fit; the catalog is then unchanged.
     pub fn apply(&mut self, json: &[u8]) -> Result<(), CatalogError> {
-        let _ = json;
-        unimplemented!()
+        *self = json::update(self, json)?;
+        Ok(())
     }
 }
