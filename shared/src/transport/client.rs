@@ -55,10 +55,19 @@ pub struct ClientConfig {
 /// [`ConnectError`] says what failed and what to do: a bad URL, no such host, nobody there,
 /// a certificate that is not trusted, a peer that does not speak `moqt-18`.
 pub async fn connect(url: &Url, config: &ClientConfig) -> Result<Connection, ConnectError> {
+    connect_within(url, config, TIMEOUT).await
+}
+
+/// The same with another timeout, which tests of silence need.
+pub(super) async fn connect_within(
+    url: &Url,
+    config: &ClientConfig,
+    timeout: Duration,
+) -> Result<Connection, ConnectError> {
     let target = Target::parse(url)?;
-    let addresses = target.resolve().await?;
+    let addresses = target.resolve(timeout).await?;
     let attempt = Attempt::new(target, config).await?;
-    race(&attempt, addresses).await
+    race(&attempt, addresses, timeout).await
 }
 
 /// What a URL asks for.
@@ -99,12 +108,12 @@ impl Target {
         Ok(Self { kind, host, port: url.port().unwrap_or(DEFAULT_PORT), url })
     }
 
-    async fn resolve(&self) -> Result<Vec<SocketAddr>, ConnectError> {
+    async fn resolve(&self, timeout: Duration) -> Result<Vec<SocketAddr>, ConnectError> {
         if let Ok(address) = self.host.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(address, self.port)]);
         }
         let host = &self.host;
-        let found = tokio::time::timeout(TIMEOUT, tokio::net::lookup_host((host.as_str(), self.port))).await;
+        let found = tokio::time::timeout(timeout, tokio::net::lookup_host((host.as_str(), self.port))).await;
         let found = match found {
             Ok(Ok(found)) => found,
             Ok(Err(error)) => {
@@ -116,7 +125,7 @@ impl Target {
             Err(_) => {
                 return Err(ConnectError(format!(
                     "no name server told where {host} is within {} s: check this machine's network",
-                    TIMEOUT.as_secs()
+                    timeout.as_secs()
                 )));
             }
         };
@@ -296,21 +305,21 @@ impl Attempt {
     }
 }
 
-async fn race(attempt: &Attempt, addresses: Vec<SocketAddr>) -> Result<Connection, ConnectError> {
-    let deadline = tokio::time::sleep(TIMEOUT);
+async fn race(
+    attempt: &Attempt,
+    addresses: Vec<SocketAddr>,
+    timeout: Duration,
+) -> Result<Connection, ConnectError> {
+    let deadline = tokio::time::sleep(timeout);
     tokio::pin!(deadline);
     // Dropping the set ends the attempts that lost.
     let mut running = JoinSet::new();
     let mut worst = Failure::Silent;
     let mut waiting = addresses.iter();
-    let mut start_next = true;
     loop {
-        if start_next {
-            if let Some(address) = waiting.next() {
-                running.spawn(attempt.clone().run(*address));
-            }
+        if let Some(address) = waiting.next() {
+            running.spawn(attempt.clone().run(*address));
         }
-        start_next = true;
         let more = !waiting.as_slice().is_empty();
         tokio::select! {
             done = running.join_next() => match done {
@@ -335,7 +344,7 @@ async fn race(attempt: &Attempt, addresses: Vec<SocketAddr>) -> Result<Connectio
                 "nobody answers at {server} (UDP, {}) within {} s: check that the server runs, that the port is right, \
                  and that no firewall holds back UDP",
                 tried.join(", "),
-                TIMEOUT.as_secs()
+                timeout.as_secs()
             )
         }
     }))

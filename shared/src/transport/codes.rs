@@ -21,7 +21,7 @@ pub(crate) enum CodeSpace {
 
 impl CodeSpace {
     /// The number to send for an application code; one that does not fit becomes the largest that does.
-    pub(crate) fn to_wire(self, code: u64) -> VarInt {
+    pub(crate) fn wire_code(self, code: u64) -> VarInt {
         let wire = match self {
             Self::Quic => code,
             Self::WebTransport => {
@@ -34,7 +34,7 @@ impl CodeSpace {
 
     /// The application code that a received number stands for. A number outside the WebTransport range
     /// is HTTP/3's own, as when a browser throws a stream away: it becomes 0.
-    pub(crate) fn from_wire(self, wire: VarInt) -> u64 {
+    pub(crate) fn application_code(self, wire: VarInt) -> u64 {
         let wire = wire.into_inner();
         match self {
             Self::Quic => wire,
@@ -61,7 +61,7 @@ mod tests {
             (0x1e, FIRST + 0x1f),
             (u64::from(u32::MAX), LAST),
         ] {
-            assert_eq!(CodeSpace::WebTransport.to_wire(code).into_inner(), wire);
+            assert_eq!(CodeSpace::WebTransport.wire_code(code).into_inner(), wire);
         }
     }
 
@@ -69,19 +69,19 @@ mod tests {
     fn every_code_comes_back() {
         let mut code = 0;
         while code <= u64::from(u32::MAX) {
-            let wire = CodeSpace::WebTransport.to_wire(code);
-            assert_eq!(CodeSpace::WebTransport.from_wire(wire), code);
+            let wire = CodeSpace::WebTransport.wire_code(code);
+            assert_eq!(CodeSpace::WebTransport.application_code(wire), code);
             assert_ne!((wire.into_inner() - 0x21) % 0x1f, 0, "code {code} became a reserved number");
             code = code * 17 / 16 + 1;
         }
-        assert_eq!(CodeSpace::Quic.from_wire(CodeSpace::Quic.to_wire(77)), 77);
+        assert_eq!(CodeSpace::Quic.application_code(CodeSpace::Quic.wire_code(77)), 77);
     }
 
     #[test]
     fn what_is_out_of_range_is_tamed() {
-        let most = CodeSpace::WebTransport.to_wire(u64::MAX);
-        assert_eq!(CodeSpace::WebTransport.from_wire(most), u64::from(u32::MAX));
-        assert_eq!(CodeSpace::WebTransport.from_wire(VarInt::from_u32(0x10c)), 0);
-        assert_eq!(CodeSpace::Quic.to_wire(u64::MAX), VarInt::MAX);
+        let most = CodeSpace::WebTransport.wire_code(u64::MAX);
+        assert_eq!(CodeSpace::WebTransport.application_code(most), u64::from(u32::MAX));
+        assert_eq!(CodeSpace::WebTransport.application_code(VarInt::from_u32(0x10c)), 0);
+        assert_eq!(CodeSpace::Quic.wire_code(u64::MAX), VarInt::MAX);
     }
 }

@@ -33,10 +33,10 @@ pub(crate) fn client(peer: SocketAddr) -> io::Result<UdpSocket> {
 
 fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
-    if address.is_ipv6() {
-        if let Err(error) = socket.set_only_v6(address.ip() != Ipv6Addr::UNSPECIFIED) {
-            debug!(%error, "this system does not serve IPv4 and IPv6 on one socket");
-        }
+    if address.is_ipv6()
+        && let Err(error) = socket.set_only_v6(address.ip() != Ipv6Addr::UNSPECIFIED)
+    {
+        debug!(%error, "this system does not serve IPv4 and IPv6 on one socket");
     }
     // Smaller buffers still work, so a refusal is no failure.
     let _ = socket.set_recv_buffer_size(BUFFER_BYTES);

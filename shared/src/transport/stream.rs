@@ -174,7 +174,7 @@ impl RecvStream {
         *ended = !matches!(read, Ok(Some(_)));
         Poll::Ready(match read {
             Ok(chunk) => Ok(chunk.map(|chunk| chunk.bytes)),
-            Err(ReadError::Reset(code)) => Err(StreamError::Peer(space.from_wire(code))),
+            Err(ReadError::Reset(code)) => Err(StreamError::Peer(space.application_code(code))),
             Err(ReadError::ClosedStream) => Err(StreamError::Ended),
             Err(
                 ReadError::ConnectionLost(_) | ReadError::IllegalOrderedRead | ReadError::ZeroRttRejected,
@@ -187,7 +187,7 @@ impl RecvStream {
         match &mut self.0 {
             Receiver::Quic { half, space, ended } => {
                 // It fails where the stream has ended already: then there is nothing to stop.
-                let _ = half.quinn().stop(space.to_wire(code));
+                let _ = half.quinn().stop(space.wire_code(code));
                 *ended = true;
             }
             Receiver::Memory(reader) => reader.stop(code),
@@ -220,7 +220,7 @@ impl QuicSender {
         let stopping = self.stopping.get_or_insert_with(|| Stopping::Waits(Box::pin(half.quinn().stopped())));
         let code = match stopping {
             Stopping::Waits(future) => match ready!(future.as_mut().poll(cx)) {
-                Ok(code) => code.map(|code| self.space.from_wire(code)),
+                Ok(code) => code.map(|code| self.space.application_code(code)),
                 Err(StoppedError::ConnectionLost(_) | StoppedError::ZeroRttRejected) => None,
             },
             Stopping::Done(code) => *code,
@@ -249,7 +249,7 @@ impl QuicSender {
 
     fn reset(&mut self, code: u64) {
         // It fails where the stream has been reset or acknowledged whole: then it is over anyway.
-        let _ = self.half.quinn().reset(self.space.to_wire(code));
+        let _ = self.half.quinn().reset(self.space.wire_code(code));
         self.ended = true;
     }
 }
@@ -292,7 +292,7 @@ fn write(
     let written = ready!(pin!(half.quinn().write_chunks(chunks)).poll(cx));
     Poll::Ready(match written {
         Ok(written) => Ok(written.bytes),
-        Err(WriteError::Stopped(code)) => Err(StreamError::Peer(space.from_wire(code))),
+        Err(WriteError::Stopped(code)) => Err(StreamError::Peer(space.application_code(code))),
         Err(WriteError::ClosedStream) => Err(StreamError::Ended),
         Err(WriteError::ConnectionLost(_) | WriteError::ZeroRttRejected) => Err(StreamError::Connection),
     })
