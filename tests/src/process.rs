@@ -110,6 +110,11 @@ impl Process {
         self.errors.all().join("\n")
     }
 
+    /// Its process ID.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Asks it to end, as Ctrl-C does.
     ///
     /// # Errors
