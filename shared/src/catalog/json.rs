@@ -130,7 +130,7 @@ pub(super) fn read(json: &[u8]) -> Result<Catalog, CatalogError> {
     let tracks = root.tracks.ok_or_else(|| CatalogError::Json("it has no \"tracks\"".into()))?;
     let mut catalog = Catalog {
         tracks: Vec::new(),
-        generated_at: root.generated_at.and_then(whole),
+        generated_at: root.generated_at.as_ref().and_then(whole),
         is_complete: root.is_complete.unwrap_or(false),
         skipped: 0,
     };
@@ -156,7 +156,7 @@ pub(super) fn update(catalog: &Catalog, json: &[u8]) -> Result<Catalog, CatalogE
         return Err(fit("its \"deltaUpdate\" is empty"));
     }
     let mut updated = catalog.clone();
-    updated.generated_at = root.generated_at.and_then(whole).or(catalog.generated_at);
+    updated.generated_at = root.generated_at.as_ref().and_then(whole).or(catalog.generated_at);
     updated.is_complete |= root.is_complete.unwrap_or(false);
     for Operation { op, tracks } in operations {
         for track in tracks {
@@ -268,13 +268,13 @@ fn text<'a>(object: &'a Value, field: &str) -> Option<&'a str> {
 }
 
 /// A number that is not below zero, without its fraction.
-fn whole(number: Number) -> Option<u64> {
+fn whole(number: &Number) -> Option<u64> {
     number
         .as_u64()
         .or_else(|| number.as_f64().filter(|value| (0.0..9e15).contains(value)).map(|value| value as u64))
 }
 
-fn whole_u32(number: Option<Number>) -> Option<u32> {
+fn whole_u32(number: Option<&Number>) -> Option<u32> {
     number.and_then(whole).and_then(|value| u32::try_from(value).ok())
 }
 
@@ -332,7 +332,7 @@ impl Entry {
             Ok(codec) => codec,
             Err(error) => return refuse(&format!("{error}")),
         };
-        let Some(bitrate) = whole_u32(self.bitrate).filter(|bits| *bits > 0) else {
+        let Some(bitrate) = whole_u32(self.bitrate.as_ref()).filter(|bits| *bits > 0) else {
             return refuse("its bitrate is none");
         };
         let init_data = match &self.init_ref {
@@ -346,14 +346,14 @@ impl Entry {
             name: self.name,
             codec,
             bitrate: Bitrate(bitrate),
-            resolution: whole_u32(self.width)
-                .zip(whole_u32(self.height))
+            resolution: whole_u32(self.width.as_ref())
+                .zip(whole_u32(self.height.as_ref()))
                 .map(|(width, height)| Resolution { width, height })
                 .filter(|size| size.width > 0 && size.height > 0),
-            frame_rate: self.framerate.and_then(frame_rate),
-            render_group: whole_u32(self.render_group),
-            alt_group: whole_u32(self.alt_group),
-            target_latency: whole_u32(self.target_latency),
+            frame_rate: self.framerate.as_ref().and_then(frame_rate),
+            render_group: whole_u32(self.render_group.as_ref()),
+            alt_group: whole_u32(self.alt_group.as_ref()),
+            target_latency: whole_u32(self.target_latency.as_ref()),
             init_data,
             label: self.label,
         })
@@ -372,7 +372,7 @@ fn number_of(value: f64) -> Option<Number> {
     if value.fract() == 0.0 { Some(Number::from(value as u64)) } else { Number::from_f64(value) }
 }
 
-fn frame_rate(number: Number) -> Option<FrameRate> {
+fn frame_rate(number: &Number) -> Option<FrameRate> {
     let rate = number.as_f64()?;
     // The rates of television are thousandths that no decimal has.
     [24_000, 30_000, 60_000, 120_000]
