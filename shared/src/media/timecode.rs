@@ -82,11 +82,12 @@ fn decode(bits: u128) -> Option<Timestamp> {
 
 /// CRC-16/CCITT-FALSE over the lower 7 bytes.
 fn checksum(micros: u64) -> u16 {
-    let step = |sum: u16, byte: &u8| {
-        (0..8).fold(sum ^ u16::from(*byte) << 8, |sum, _| {
-            if sum & 0x8000 == 0 { sum << 1 } else { sum << 1 ^ 0x1021 }
-        })
-    };
+    let step =
+        |sum: u16, byte: &u8| {
+            (0..8).fold(sum ^ u16::from(*byte) << 8, |sum, _| {
+                if sum & 0x8000 == 0 { sum << 1 } else { sum << 1 ^ 0x1021 }
+            })
+        };
     micros.to_be_bytes()[1..].iter().fold(0xffff, step)
 }
 
@@ -120,7 +121,9 @@ mod tests {
 
     #[test]
     fn a_time_is_read_back_at_any_size() {
-        for (width, height) in [(80, 16), (160, 90), (320, 180), (426, 240), (640, 360), (1280, 720), (1920, 1080)] {
+        for (width, height) in
+            [(80, 16), (160, 90), (320, 180), (426, 240), (640, 360), (1280, 720), (1920, 1080)]
+        {
             let picture = drawn(width, height);
             let width = width as usize;
             assert_eq!(read(picture.planes()[0], width, width), Some(TIME), "{width}x{height}");

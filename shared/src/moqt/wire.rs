@@ -8,6 +8,7 @@
 //! | `field` | integers, names and texts inside a message |
 //! | `message` | what the control messages say |
 //! | `control` | control messages as bytes |
+//! | `body` | what of them takes more than a row of fields |
 //! | `parameters` | message parameters as bytes |
 //! | `properties` | properties of tracks and objects |
 //! | `chunks` | received bytes in a row |
@@ -15,6 +16,7 @@
 //! | `fetch` | fetch streams |
 //! | `datagram` | datagrams |
 
+mod body;
 mod chunks;
 mod control;
 mod data;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes, BytesMut};
 use moq_transport::coding::{self, Decode, DecodeError, Encode, TupleField};
 
-use super::WireError;
+use super::{RequestId, WireError};
 use crate::moqt::{
     Location, Namespace, SessionCode, TrackName,
     name::{MAX_FULL_NAME_BYTES, MAX_NAMESPACE_FIELDS},
@@ -141,6 +141,10 @@ impl Fields {
 
     pub(super) fn integer(&mut self, field: &str) -> Result<u64, WireError> {
         self.decode(field)
+    }
+
+    pub(super) fn request(&mut self) -> Result<RequestId, WireError> {
+        self.integer("request ID").map(RequestId)
     }
 
     pub(super) fn byte(&mut self, field: &str) -> Result<u8, WireError> {
