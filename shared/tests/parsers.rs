@@ -88,7 +88,7 @@ fn control_messages() {
     let parameters = Parameters {
         priority: Some(Priority(200)),
         filter: Some(Filter::AbsoluteRange(Location::new(5, 0), GroupId(9))),
-        tokens: vec!["token".into()],
+        tokens: vec![(&b"\x03\x00token"[..]).into()],
         ..Parameters::default()
     };
     let track = TrackName { namespace: Namespace::new(["room", "demo", "stage"]), name: "catalog".into() };

@@ -8,8 +8,8 @@ use moq_transport::coding::{KeyValuePair, KeyValuePairs, Value};
 use super::{
     Goaway, Redirect, RequestError, Setup, WireError, WireFetchRange,
     field::{
-        Fields, MAX_URI_BYTES, millis, put_bytes, put_integer, put_location, put_millis, put_reason,
-        put_track,
+        Fields, MAX_URI_BYTES, check_token, is_reference, millis, put_bytes, put_integer, put_location,
+        put_millis, put_reason, put_track,
     },
 };
 use crate::moqt::{GroupId, Location, Namespace, ObjectId, RequestCode, TrackName};
@@ -38,7 +38,12 @@ impl Setup {
             let known = match (key, value) {
                 (option::PATH, Value::BytesValue(bytes)) => setup.path.replace(bytes.into()).is_none(),
                 (option::AUTHORIZATION_TOKEN, Value::BytesValue(bytes)) => {
-                    setup.tokens.push(bytes.into());
+                    let token = Bytes::from(bytes);
+                    check_token(&token)?;
+                    if is_reference(&token) {
+                        return Err(fields.violation("a token in it refers to one that cannot have come yet"));
+                    }
+                    setup.tokens.push(token);
                     true
                 }
                 (option::MAX_AUTH_TOKEN_CACHE_SIZE, Value::IntValue(size)) => {

@@ -108,6 +108,7 @@ impl FetchEncoder {
     }
 
     /// Appends the end of a range without objects: they never were (`nonexistent`) or are not known.
+    /// Its location is written as it is, and no payload length follows.
     pub fn gap(&mut self, end: Location, nonexistent: bool, output: &mut BytesMut) {
         put_integer(if nonexistent { flag::END_OF_NONEXISTENT } else { flag::END_OF_UNKNOWN }, output);
         put_location(end, output);

@@ -81,9 +81,7 @@ impl Parameters {
             SUBGROUP_DELIVERY_TIMEOUT => {
                 self.subgroup_timeout = Some(fields.millis("subgroup delivery timeout")?);
             }
-            id::AUTHORIZATION_TOKEN => {
-                self.tokens.push(fields.bytes("authorization token", usize::from(u16::MAX))?);
-            }
+            id::AUTHORIZATION_TOKEN => self.tokens.push(fields.token()?),
             id::RENDEZVOUS_TIMEOUT => self.rendezvous_timeout = Some(fields.millis("rendezvous timeout")?),
             id::EXPIRES => {
                 // Zero says the same as no parameter.

@@ -119,16 +119,16 @@ fn vectors() -> Vec<(Message, &'static [u8])> {
                 request: RequestId(6),
                 parameters: Parameters {
                     prefix: Some(Namespace::new(["z"])),
-                    tokens: vec![Bytes::from_static(b"t"), Bytes::from_static(b"u")],
+                    tokens: vec![Bytes::from_static(&[2, 5]), Bytes::from_static(&[3, 0])],
                     ..Parameters::default()
                 },
             }),
             &[
-                0x02, 0x00, 0x0c, // REQUEST_UPDATE
+                0x02, 0x00, 0x0e, // REQUEST_UPDATE
                 0x06, // request ID
                 0x03, // parameters
-                0x03, 0x01, b't', // AUTHORIZATION_TOKEN
-                0x00, 0x01, b'u', // another
+                0x03, 0x02, 0x02, 0x05, // AUTHORIZATION_TOKEN: USE_ALIAS 5
+                0x00, 0x02, 0x03, 0x00, // another: USE_VALUE, type 0, an empty value
                 0x31, 0x01, 0x01, b'z', // TRACK_NAMESPACE_PREFIX: 3 + 0x31
             ],
         ),
@@ -321,13 +321,21 @@ fn what_the_draft_forbids_closes_the_session() {
         ),
         ("fetch type 4", &[0x16, 0x00, 0x02, 0x00, 0x04]),
         ("End Of Track of 2", &[0x18, 0x00, 0x04, 0x02, 0x00, 0x00, 0x00]),
+        ("a reference in SETUP", &[0xaf, 0x00, 0x00, 0x04, 0x03, 0x02, 0x02, 0x05]),
         ("PATH twice", &[0xaf, 0x00, 0x00, 0x04, 0x01, 0x00, 0x00, 0x00]),
     ];
     for (what, bytes) in violations {
         assert_eq!(code_of(bytes), SessionCode::ProtocolViolation, "{what}");
     }
-    // A truncated option: its type is understood and its value is not what the type says.
-    assert_eq!(code_of(&[0xaf, 0x00, 0x00, 0x03, 0x01, 0x05, b'x']), SessionCode::KeyValueFormattingError);
+    let misformed: &[(&str, &[u8])] = &[
+        ("PATH that ends too early", &[0xaf, 0x00, 0x00, 0x03, 0x01, 0x05, b'x']),
+        ("empty token", &[0xaf, 0x00, 0x00, 0x02, 0x03, 0x00]),
+        ("token of alias type 4", &[0xaf, 0x00, 0x00, 0x04, 0x03, 0x02, 0x04, 0x00]),
+        ("token of an alias and more", &[0x02, 0x00, 0x07, 0x00, 0x01, 0x03, 0x03, 0x02, 0x05, 0x00]),
+    ];
+    for (what, bytes) in misformed {
+        assert_eq!(code_of(bytes), SessionCode::KeyValueFormattingError, "{what}");
+    }
 }
 
 #[test]
@@ -394,7 +402,7 @@ fn long_reasons_are_cut_and_a_peers_are_refused() {
 fn a_message_has_at_most_64_kib() {
     let setup = |bytes: usize| {
         Message::Setup(Setup {
-            tokens: vec![vec![0; 32_000].into(), vec![0; bytes].into()],
+            tokens: vec![vec![3; 32_000].into(), vec![3; bytes].into()],
             ..Setup::default()
         })
     };

@@ -108,8 +108,16 @@ impl Random {
         }
     }
 
+    /// A token with a value, registered or not: SETUP allows no other.
+    fn token(&mut self) -> Bytes {
+        let mut token = if self.flip() { vec![1, self.below(128) as u8] } else { vec![3] };
+        token.push(self.below(128) as u8);
+        token.extend_from_slice(&self.bytes(50));
+        token.into()
+    }
+
     fn tokens(&mut self) -> Vec<Bytes> {
-        (0..self.below(3)).map(|_| self.bytes(50)).collect()
+        (0..self.below(3)).map(|_| self.token()).collect()
     }
 
     /// Those of SUBSCRIBE, with or without the ones that REQUEST_OK cannot have.
