@@ -6,8 +6,10 @@
 //! | [`world`] | a relay, publishers and players that find each other |
 //! | [`recording`] | pictures and sound that a player wrote |
 //! | [`film`] | films made with ffmpeg |
+//! | [`impair`] | a bad network between them |
 
 pub mod film;
+pub mod impair;
 pub mod process;
 pub mod recording;
 pub mod world;
