@@ -260,7 +260,6 @@ impl ObjectReader {
     ///
     /// # Errors
     /// [`ObjectError`] for bytes that break the draft or an object over the limit, properties included.
-    // It is no iterator: what it has none of now may still come.
     #[expect(clippy::should_implement_trait, reason = "an iterator that has ended does not begin again")]
     pub fn next(&mut self) -> Result<Option<Object>, ObjectError> {
         if let Some(error) = &self.failed {
