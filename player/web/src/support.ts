@@ -16,4 +16,4 @@ export function missing(scope: Partial<typeof globalThis> = globalThis): readonl
 }
 
 /** The oldest versions with all of them. */
-export const BROWSERS = ['Chrome 97', 'Edge 97', 'Firefox 130', 'Safari 26.4'] as const
+export const BROWSERS = ['Chrome 123', 'Edge 123', 'Firefox 130', 'Safari 26.4'] as const

@@ -51,6 +51,7 @@ export class Dock extends LitElement {
       }
 
       .volume {
+        display: flex;
         inline-size: 92px;
         padding-inline: 4px 10px;
       }

@@ -170,7 +170,7 @@ export class LiveRoom extends LitElement {
     const veiled = state !== 'live'
     return html`
       <div
-        class="room ${this.#idle && state === 'live' && this.#panel === 'none' ? 'idle' : ''}"
+        class="room ${picture ? 'lit' : ''} ${this.#idle && state === 'live' && this.#panel === 'none' ? 'idle' : ''}"
         lang=${this.#speaks}
         data-state=${state}
         style="--aspect: ${view?.aspect ?? 16 / 9}"
@@ -178,7 +178,7 @@ export class LiveRoom extends LitElement {
         @pointerdown=${this.#pointed}
         @focusin=${this.#stir}
       >
-        <canvas class="ambient" width="16" height="9" aria-hidden="true"></canvas>
+        <canvas class="ambient" width="5" height="3" aria-hidden="true"></canvas>
         <header class="top"><span class="name">${this.room ?? ''}</span></header>
         <div class="frame">
           ${this.#picture(text, picture)}
@@ -205,7 +205,7 @@ export class LiveRoom extends LitElement {
             </div>`
           : nothing}
         <div class="bottom">
-          ${this.#panel === 'menu' ? this.#menu(text) : nothing} ${this.#dock(text, playing)}
+          ${this.#panel === 'menu' ? this.#menu(text) : nothing} ${this.#dock(text, playing, picture)}
         </div>
         <p class="announce" role="status" aria-live="polite">${this.#announcement(text)}</p>
       </div>
@@ -248,7 +248,7 @@ export class LiveRoom extends LitElement {
     ></live-room-menu>`
   }
 
-  #dock(text: Strings, playing: boolean): TemplateResult {
+  #dock(text: Strings, playing: boolean, picture: boolean): TemplateResult {
     const view = this.#client?.view
     const behind = this.#client?.statistics.behindMs ?? 0
     return html`<live-room-dock
@@ -259,7 +259,7 @@ export class LiveRoom extends LitElement {
         muted: this.muted || !view?.audible,
         hasAudio: view?.hasAudio ?? false,
         volume: this.#volume,
-        live: playing && Boolean(view?.hasPicture || view?.renditions.length === 0),
+        live: this.#cardState === 'live' && (picture || view?.renditions.length === 0),
         behind: behind > BEHIND_MS ? behind / 1_000 : null,
         rendition: playing ? this.statistics.rendition : null,
         menuOpen: this.#panel === 'menu',

@@ -126,7 +126,7 @@ export const stageStyles = css`
 
   .tap {
     align-self: end;
-    margin-block-end: 20px;
+    margin-block-end: calc((100cqb - min(100cqb, 100cqi / var(--aspect))) / 2 + 18px);
     display: inline-flex;
     align-items: center;
     gap: 10px;
@@ -207,6 +207,10 @@ export const stageStyles = css`
       border-radius: 0;
     }
 
+    .picture:not(.shown) {
+      background: none;
+    }
+
     .veil {
       padding-inline: 12px;
     }
@@ -248,6 +252,10 @@ export const stageStyles = css`
     .frame {
       grid-area: 1 / 1 / -1 / -1;
       margin: 0;
+    }
+
+    .lit .frame {
+      background: #000;
     }
 
     .picture,

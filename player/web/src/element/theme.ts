@@ -6,7 +6,7 @@ import { css } from 'lit'
 export const tokens = css`
   :host {
     --ground: light-dark(#f3f1ec, #0b0c0e);
-    --surface: light-dark(rgb(255 254 251 / 86%), rgb(24 26 30 / 82%));
+    --surface: light-dark(rgb(255 254 251 / 94%), rgb(24 26 30 / 93%));
     --raised: light-dark(#fffefb, #1b1d22);
     --ink: light-dark(#1d1f23, #f1efe9);
     --soft: light-dark(#5e6168, #a3a6ad);

@@ -1,7 +1,7 @@
 /** A MoQT draft-18 session over WebTransport, as a subscriber sees it. */
 
 import { varint, type ControlMessage, type MoqtObject } from '@moqt/transport'
-import { MoqtConnection, type WebTransportLike } from '@moqt/webtransport'
+import { MoqtConnection } from '@moqt/webtransport'
 
 import type { TrackName } from '../naming'
 import { RequestCode } from './code'
@@ -231,7 +231,7 @@ export class Session {
       case 'SUBSCRIBE_OK': {
         const pending = this.#answered(message.requestId)
         if (!pending) return
-        const alias = BigInt(message.trackAlias)
+        const alias = message.trackAlias
         pending.alias = alias
         this.#byAlias.set(alias, pending)
         this.#ended.delete(alias)
@@ -263,7 +263,7 @@ export class Session {
   }
 
   #answered(id: bigint): Pending | undefined {
-    const pending = this.#requests.get(BigInt(id))
+    const pending = this.#requests.get(id)
     if (pending?.timer) clearTimeout(pending.timer)
     if (pending) pending.timer = null
     return pending
@@ -271,7 +271,7 @@ export class Session {
 
   #forget(id: bigint): Pending | undefined {
     const pending = this.#answered(id)
-    this.#requests.delete(BigInt(id))
+    this.#requests.delete(id)
     if (pending?.alias != null) this.#retire(pending.alias)
     return pending
   }
