@@ -1,1 +1,38 @@
-//! Skeleton.
+//! The relay of a live room: takes broadcasts over Media over QUIC and forwards them to the audience.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`config`] | the command line, the environment and the configuration file |
+//! | `serve` | starts and stops all of it |
+//! | `certificate` | the certificate that is shown, and its renewal |
+//! | `session` | driver: one task per connection |
+//! | `registry` | who publishes what, who watches what |
+//! | `media` | ingest -> cache -> fanout |
+//! | `analytics` | recorder -> store -> report |
+//! | `http` | the viewer page, the certificate's hash, health and counters |
+//! | `metrics` | the counters |
+
+mod analytics;
+mod certificate;
+mod clock;
+pub mod config;
+mod http;
+mod media;
+mod metrics;
+mod registry;
+mod serve;
+mod session;
+mod tasks;
+
+pub use analytics::store::StoreError;
+pub use config::Config;
+pub use serve::{Running, StartError, serve};
+
+/// What a report prints: rooms, broadcasts, tracks and sessions that were written down.
+///
+/// # Errors
+/// [`StoreError`] where the folder holds no records or they cannot be read.
+pub fn report(config: &config::ReportConfig) -> Result<String, StoreError> {
+    let report = analytics::store::read(&config.data, config.room.as_ref())?;
+    Ok(analytics::report::render(&report, config.format))
+}

@@ -7,9 +7,11 @@
 //! | [`transport`] | one connection type over raw QUIC and WebTransport |
 //! | [`loc`] | frame <-> MoQT object |
 //! | [`catalog`] | the MSF catalog |
+//! | [`event`] | the analytics vocabulary |
 //! | [`naming`] | every namespace and track name |
 
 pub mod catalog;
+pub mod event;
 pub mod loc;
 pub mod media;
 pub mod moqt;

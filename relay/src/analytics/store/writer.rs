@@ -1,0 +1,114 @@
+//! The one thread that writes the database: it commits at least once a second, and keeps what could not
+//! be written for the next try, up to a bound.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError, SyncSender},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use shared::event::Event;
+
+use super::Store;
+use crate::{analytics::recorder::now, metrics::Metrics};
+
+/// How long an event may wait for its commit.
+const COMMIT_AFTER: Duration = Duration::from_millis(500);
+/// How long to wait after a failure.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// Events that wait for a commit. Past it the oldest are lost and counted.
+const MAX_PENDING: usize = 16_384;
+
+/// What the thread is told.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// Something happened.
+    Event(Event),
+    /// Write all, close the run, end.
+    Stop,
+}
+
+/// The thread. Dropping it leaves the thread to end with the last recorder.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    thread: JoinHandle<()>,
+    inputs: SyncSender<Input>,
+}
+
+impl Writer {
+    /// Starts it on `inputs`, of which `sender` is the other end.
+    pub(crate) fn start(
+        store: Store,
+        inputs: Receiver<Input>,
+        sender: SyncSender<Input>,
+        metrics: Arc<Metrics>,
+    ) -> std::io::Result<Self> {
+        let queue = Queue { store, pending: VecDeque::new(), metrics, has_failed: false };
+        let thread = std::thread::Builder::new().name("store".to_owned()).spawn(move || queue.run(&inputs))?;
+        Ok(Self { thread, inputs: sender })
+    }
+
+    /// Writes what waits and closes the run. Blocks until that is done.
+    pub(crate) fn stop(self) {
+        if self.inputs.send(Input::Stop).is_ok() && self.thread.join().is_err() {
+            tracing::error!("the thread that writes the records ended early: the last events are lost");
+        }
+    }
+}
+
+struct Queue {
+    store: Store,
+    pending: VecDeque<Event>,
+    metrics: Arc<Metrics>,
+    has_failed: bool,
+}
+
+impl Queue {
+    fn run(mut self, inputs: &Receiver<Input>) {
+        let mut commit_at = Instant::now() + COMMIT_AFTER;
+        loop {
+            match inputs.recv_timeout(commit_at.saturating_duration_since(Instant::now())) {
+                Ok(Input::Event(event)) => {
+                    self.pending.push_back(event);
+                    if self.pending.len() > MAX_PENDING {
+                        self.pending.pop_front();
+                        self.metrics.analytics_lost.add(1);
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Ok(Input::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if Instant::now() >= commit_at {
+                commit_at = Instant::now() + self.commit();
+            }
+        }
+        self.commit();
+        self.metrics.analytics_lost.add(self.pending.len() as u64);
+        if let Err(error) = self.store.end(now()) {
+            tracing::warn!(%error, "cannot close the records in order: the next start does it");
+        }
+    }
+
+    /// Writes what waits; gives the time until the next commit.
+    fn commit(&mut self) -> Duration {
+        match self.store.write(&self.pending, now()) {
+            Ok(()) => {
+                self.pending.clear();
+                if std::mem::take(&mut self.has_failed) {
+                    tracing::info!("the records can be written again");
+                }
+                COMMIT_AFTER
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.has_failed, true) {
+                    tracing::warn!(%error, waiting = self.pending.len(), "cannot write the records: trying on");
+                }
+                RETRY_AFTER
+            }
+        }
+    }
+}

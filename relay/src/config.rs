@@ -1,0 +1,180 @@
+//! The command line, the environment and the configuration file, as one.
+
+use std::{ffi::OsString, fs, net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, error::ErrorKind};
+use shared::{naming::Room, transport::Congestion};
+
+mod file;
+mod value;
+
+pub use value::{ByteCount, ValueError};
+
+/// A live room's relay: takes broadcasts over Media over QUIC and forwards them to the audience.
+#[derive(Debug, Parser)]
+#[command(name = "relay", version)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program is asked to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the relay and its viewer page
+    Serve(Box<Config>),
+    /// Print what a relay wrote down: rooms, broadcasts, sessions, tracks
+    Report(ReportConfig),
+}
+
+/// Settings of a running relay. Each is an option, an environment variable and a key of the
+/// configuration file, in this order of precedence.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct Config {
+    /// TOML file with these options as keys, such as `listen = "[::]:4443"`
+    #[arg(long, env = "RELAY_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// UDP address for MoQT over QUIC and WebTransport; port 0 picks a free one
+    #[arg(long, env = "RELAY_LISTEN", value_name = "ADDR", default_value = "[::]:4443")]
+    pub listen: SocketAddr,
+
+    /// TCP address for the viewer page, /certificate.json, /healthz and /metrics
+    #[arg(long, env = "RELAY_HTTP", value_name = "ADDR", default_value = "0.0.0.0:8080")]
+    pub http: SocketAddr,
+
+    /// Folder for the self-made certificate and the records
+    #[arg(long, env = "RELAY_DATA", value_name = "DIR", default_value = "./data")]
+    pub data: PathBuf,
+
+    /// Certificate chain in PEM; without it the relay makes its own and renews it
+    #[arg(long, env = "RELAY_CERT", value_name = "PEM", requires = "key")]
+    pub cert: Option<PathBuf>,
+
+    /// Private key of --cert in PEM
+    #[arg(long, env = "RELAY_KEY", value_name = "PEM", requires = "cert")]
+    pub key: Option<PathBuf>,
+
+    /// Further name or address that the self-made certificate is for; may be repeated
+    #[arg(long = "host", env = "RELAY_HOST", value_name = "HOST", value_delimiter = ',')]
+    pub host: Vec<String>,
+
+    /// Room that may go on air; may be repeated. Without it, any room
+    #[arg(long, env = "RELAY_ROOMS", value_name = "ROOM", value_delimiter = ',')]
+    pub rooms: Vec<Room>,
+
+    /// Take any namespace from anyone, for experiments and interop
+    #[arg(long, env = "RELAY_OPEN", num_args = 0..=1, default_value = "false", default_missing_value = "true")]
+    pub open: bool,
+
+    /// Congestion control of what the relay sends: bbr or cubic
+    #[arg(long, env = "RELAY_CONGESTION", value_name = "NAME", default_value = "bbr", value_parser = value::congestion)]
+    pub congestion: Congestion,
+
+    /// Connections at one time; further ones are refused
+    #[arg(long, env = "RELAY_MAX_CONNECTIONS", value_name = "N", default_value = "2000")]
+    pub max_connections: usize,
+
+    /// Bytes of each track that are kept for late joiners, such as 16M; the newest group always is
+    #[arg(long, env = "RELAY_CACHE_BYTES", value_name = "BYTES", default_value = "16M")]
+    pub cache_bytes: ByteCount,
+
+    /// For how long the groups of a track are kept; the newest always is
+    #[arg(long, env = "RELAY_CACHE_AGE", value_name = "TIME", default_value = "10s", value_parser = value::duration)]
+    pub cache_age: Duration,
+
+    /// For how long a track is still taken from its publisher after its last viewer left
+    #[arg(long, env = "RELAY_LINGER", value_name = "TIME", default_value = "10s", value_parser = value::duration)]
+    pub linger: Duration,
+
+    /// What to log on standard error, such as info or relay=debug,warn
+    #[arg(long, env = "RELAY_LOG", value_name = "FILTER", default_value = "info")]
+    pub log: String,
+}
+
+/// Settings of a report.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct ReportConfig {
+    /// The relay's data folder
+    #[arg(long, env = "RELAY_DATA", value_name = "DIR", default_value = "./data")]
+    pub data: PathBuf,
+
+    /// Only this room
+    #[arg(long, env = "RELAY_ROOM", value_name = "ROOM")]
+    pub room: Option<Room>,
+
+    /// How to print it
+    #[arg(long, env = "RELAY_FORMAT", value_enum, default_value = "table")]
+    pub format: ReportFormat,
+}
+
+/// How a report is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// Columns for a terminal.
+    Table,
+    /// One JSON object.
+    Json,
+    /// Comma-separated values, one row a session.
+    Csv,
+    /// A page.
+    Html,
+}
+
+impl Config {
+    /// The defaults, without command line, environment or file.
+    pub fn new() -> Self {
+        Self {
+            config: None,
+            listen: SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 0], 4443)),
+            http: SocketAddr::from(([0, 0, 0, 0], 8080)),
+            data: PathBuf::from("./data"),
+            cert: None,
+            key: None,
+            host: Vec::new(),
+            rooms: Vec::new(),
+            open: false,
+            congestion: Congestion::Bbr,
+            max_connections: 2000,
+            cache_bytes: ByteCount(16 << 20),
+            cache_age: Duration::from_secs(10),
+            linger: Duration::from_secs(10),
+            log: "info".to_owned(),
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Reads the command line, and with `serve --config` the file, whose keys are the options' names.
+///
+/// # Errors
+/// A wrong command line, a file that cannot be read, an unknown key or a value that does not fit.
+/// `clap::Error::exit` prints it and ends with 2 (with 0 for `--help`).
+pub fn read<I>(arguments: I) -> Result<Cli, clap::Error>
+where
+    I: IntoIterator,
+    I::Item: Into<OsString>,
+{
+    let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+    let cli = Cli::try_parse_from(&arguments)?;
+    let path = match &cli.command {
+        Command::Serve(config) => config.config.as_ref(),
+        Command::Report(_) => None,
+    };
+    let Some(path) = path else { return Ok(cli) };
+    let wrong = |message: String| Cli::command().error(ErrorKind::ValueValidation, message);
+    let text = fs::read_to_string(path)
+        .map_err(|error| wrong(format!("cannot read the configuration file {}: {error}", path.display())))?;
+    let command = file::with_defaults(Cli::command(), &text)
+        .map_err(|error| wrong(format!("configuration file {}: {error}", path.display())))?;
+    Cli::from_arg_matches(&command.try_get_matches_from(arguments)?)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+//! The viewer page and what operators and clients ask for over HTTP.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::{
+    Json, Router,
+    extract::{Path, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Redirect, Response},
+    routing::get,
+};
+use serde_json::json;
+use shared::naming::Room;
+use tokio::sync::watch;
+
+use crate::{certificate::Shown, clock::rfc3339_of, metrics::Metrics, registry::Registry};
+
+mod assets;
+mod pages;
+
+/// What the pages are made from.
+#[derive(Debug, Clone)]
+pub(crate) struct Site {
+    /// Where MoQT is served.
+    pub(crate) moqt: SocketAddr,
+    /// The certificate shown there.
+    pub(crate) certificate: watch::Receiver<Shown>,
+    /// The relay's counters.
+    pub(crate) metrics: Arc<Metrics>,
+    /// The rooms.
+    pub(crate) registry: Arc<Registry>,
+}
+
+/// All routes.
+pub(crate) fn router(site: Site) -> Router {
+    Router::new()
+        .route("/", get(landing))
+        .route("/certificate.json", get(certificate))
+        .route("/certificate.sha256", get(certificate_hash))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/metrics", get(metrics))
+        .route("/{room}", get(room))
+        .route("/{folder}/{*file}", get(asset_below))
+        .fallback(|| async { pages::not_found() })
+        .with_state(site)
+}
+
+/// For the page and its element on other sites: `hash` is `null` where browsers trust the certificate.
+async fn certificate(State(site): State<Site>) -> Response {
+    let shown = *site.certificate.borrow();
+    let hash = shown.is_hashed.then(|| shown.hash.to_string());
+    let body = json!({ "hash": hash, "port": site.moqt.port(), "notAfter": rfc3339_of(shown.not_after) });
+    (open_to_all(), Json(body)).into_response()
+}
+
+async fn certificate_hash(State(site): State<Site>) -> Response {
+    (open_to_all(), format!("{}\n", site.certificate.borrow().hash)).into_response()
+}
+
+/// Asked for by other sites, and never out of date.
+fn open_to_all() -> [(header::HeaderName, &'static str); 2] {
+    [(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"), (header::CACHE_CONTROL, "no-store")]
+}
+
+async fn metrics(State(site): State<Site>) -> Response {
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    ([(header::CONTENT_TYPE, kind)], site.metrics.to_text()).into_response()
+}
+
+async fn landing(State(site): State<Site>, headers: HeaderMap) -> Response {
+    let rooms = site.registry.rooms_on_air();
+    match rooms.as_slice() {
+        [only] => Redirect::temporary(&format!("/{only}")).into_response(),
+        rooms => pages::landing(rooms, pages::Language::of(&headers)).into_response(),
+    }
+}
+
+/// A file of the page's where there is one of that name, else the page itself for a room.
+async fn room(Path(name): Path<String>, headers: HeaderMap) -> Response {
+    if let Some(file) = assets::file(&name, &headers) {
+        return file;
+    }
+    if name.parse::<Room>().is_err() {
+        return pages::not_found();
+    }
+    match assets::file("index.html", &headers) {
+        Some(page) => page,
+        None => (StatusCode::SERVICE_UNAVAILABLE, pages::not_built()).into_response(),
+    }
+}
+
+async fn asset_below(Path((folder, file)): Path<(String, String)>, headers: HeaderMap) -> Response {
+    assets::file(&format!("{folder}/{file}"), &headers).unwrap_or_else(pages::not_found)
+}

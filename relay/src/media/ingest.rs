@@ -1,0 +1,415 @@
+//! A track's task: takes items from its publisher and commands of its viewers, and owns all between.
+
+use std::time::{Duration, Instant};
+
+use shared::{
+    event::{BroadcastId, Fact},
+    moqt::{
+        DoneCode, EndOfTrack, FetchRequest, Item, Priority, Received, Refused, RequestCode, SubscribeOk,
+        SubscribeOptions, SubscribeRequest, Subscription, TrackName, wire::TrackProperties,
+    },
+};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+
+use super::{COMMANDS, Command, Context, Keep, Shelf, Track, Upstream, cache::Cache, fanout::Fanout, new_group::NewGroups};
+use crate::{registry::Seat, tasks::Tasks};
+
+/// Requests that may wait for the publisher's answer. Past it further ones are refused.
+const MAX_WAITING: usize = 1024;
+/// How often totals are told and old groups let go.
+const TICK: Duration = Duration::from_secs(1);
+/// Urgency of a track that nobody asked for yet: that of a catalog.
+const UNASKED: Priority = Priority(16);
+
+/// A track's state.
+#[derive(Debug)]
+pub(crate) struct Ingest {
+    name: TrackName,
+    broadcast: BroadcastId,
+    keep: Keep,
+    context: Context,
+    tasks: Tasks,
+    commands: mpsc::Receiver<Command>,
+    ok: SubscribeOk,
+    is_dynamic: bool,
+    cache: Cache,
+    cached_bytes: usize,
+    fanout: Fanout,
+    new_groups: NewGroups,
+    priority: Priority,
+    is_forwarding: bool,
+    has_looked: bool,
+    lonely_since: Instant,
+    objects: u64,
+    bytes: u64,
+    told_objects: u64,
+}
+
+/// The running upstream.
+enum Flow {
+    Subscribed(Subscription),
+    Local(mpsc::Receiver<Item>),
+}
+
+/// What happens to the track's task next.
+enum Next {
+    Go,
+    End,
+}
+
+impl Ingest {
+    /// A track and its task's state.
+    pub(crate) fn new(
+        name: TrackName,
+        broadcast: BroadcastId,
+        keep: Keep,
+        context: Context,
+        tasks: Tasks,
+    ) -> (Track, Self) {
+        let (sender, commands) = mpsc::channel(COMMANDS);
+        context.metrics.tracks.add(1);
+        let ingest = Self {
+            name,
+            broadcast,
+            keep,
+            tasks,
+            commands,
+            ok: SubscribeOk::default(),
+            is_dynamic: false,
+            cache: Cache::new(context.limits.cache_bytes, context.limits.cache_age),
+            cached_bytes: 0,
+            fanout: Fanout::new(context.metrics.clone()),
+            new_groups: NewGroups::default(),
+            priority: UNASKED,
+            is_forwarding: true,
+            has_looked: false,
+            lonely_since: Instant::now(),
+            objects: 0,
+            bytes: 0,
+            told_objects: 0,
+            context,
+        };
+        (Track(sender), ingest)
+    }
+
+    /// Runs until the publisher ends the track, nobody wants it any more, or it is told to end.
+    pub(crate) async fn run(mut self, upstream: Upstream, shelf: impl Shelf) {
+        let flow = match upstream {
+            Upstream::Local(items) => Some(Flow::Local(items)),
+            Upstream::Publisher(session) => {
+                let mut waiting = Vec::new();
+                let answer = self.subscribe(&session, &mut waiting).await;
+                drop(session);
+                match answer {
+                    Some(Ok(subscription)) => {
+                        self.granted(subscription.ok().clone(), waiting);
+                        Some(Flow::Subscribed(subscription))
+                    }
+                    Some(Err(refused)) => {
+                        self.refuse(&refused, waiting, &shelf);
+                        None
+                    }
+                    None => None,
+                }
+            }
+        };
+        if let Some(flow) = flow {
+            self.forward(flow, &shelf).await;
+        }
+        self.tell();
+    }
+
+    /// Subscribes, as urgent as the first viewer has it; requests wait. `None` where the track is told to end.
+    async fn subscribe(
+        &mut self,
+        session: &shared::moqt::Session,
+        waiting: &mut Vec<Command>,
+    ) -> Option<Result<Subscription, Refused>> {
+        if self.keep == Keep::WhileWatched {
+            let command = self.commands.recv().await?;
+            if let Command::Subscribe(request, _) = &command {
+                self.priority = request.options().priority;
+            }
+            waiting.push(command);
+        }
+        let options = SubscribeOptions { priority: self.priority, ..SubscribeOptions::default() };
+        let answer = session.subscribe(self.name.clone(), options);
+        tokio::pin!(answer);
+        let mut is_open = true;
+        loop {
+            tokio::select! {
+                answer = &mut answer => return Some(answer),
+                command = self.commands.recv(), if is_open => match command {
+                    Some(Command::End(_, reason)) => {
+                        waiting.drain(..).for_each(|command| command.refuse(RequestCode::DoesNotExist, reason));
+                        return None;
+                    }
+                    Some(command) if waiting.len() < MAX_WAITING => waiting.push(command),
+                    Some(command) => command.refuse(RequestCode::ExcessiveLoad, "too many wait for this track: try again"),
+                    None => is_open = false,
+                }
+            }
+        }
+    }
+
+    fn granted(&mut self, ok: SubscribeOk, waiting: Vec<Command>) {
+        self.is_dynamic = TrackProperties::decode(&ok.properties).is_ok_and(|known| known.dynamic_groups);
+        self.cache.heard_of(ok.largest);
+        self.ok = ok;
+        for command in waiting {
+            match command {
+                Command::Subscribe(request, seat) => self.join(request, seat),
+                Command::Fetch(request, permit) => self.fetch(request, permit),
+                Command::End(..) => {}
+            }
+        }
+    }
+
+    /// The publisher's answer is everybody's.
+    fn refuse(&mut self, refused: &Refused, waiting: Vec<Command>, shelf: &impl Shelf) {
+        let (code, reason) = match refused {
+            Refused::Error { code, reason, .. } => (*code, reason.clone()),
+            _ => (RequestCode::DoesNotExist, "the publisher is gone".to_owned()),
+        };
+        tracing::debug!(track = %self.name, %refused, "the publisher does not give the track");
+        let mut refuse = |command: Command| {
+            self.context.metrics.requests_refused.add(1);
+            command.refuse(code, &reason);
+        };
+        waiting.into_iter().for_each(&mut refuse);
+        loop {
+            while let Ok(command) = self.commands.try_recv() {
+                refuse(command);
+            }
+            if shelf.leave(&self.commands) {
+                return;
+            }
+        }
+    }
+
+    async fn forward(&mut self, mut flow: Flow, shelf: &impl Shelf) {
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut is_open = true;
+        loop {
+            let new_group_at = self.new_groups.deadline();
+            let next = tokio::select! {
+                received = flow.next() => self.received(received, shelf),
+                command = self.commands.recv(), if is_open => match command {
+                    Some(command) => self.command(command),
+                    None => {
+                        is_open = false;
+                        self.orphaned(&flow, shelf)
+                    }
+                },
+                () = self.fanout.rung() => Next::Go,
+                _ = ticks.tick() => self.tick(is_open, shelf),
+                () = until(new_group_at) => Next::Go,
+            };
+            if let Next::End = next {
+                return;
+            }
+            self.settle(&flow);
+        }
+    }
+
+    fn received(&mut self, received: Option<Received>, shelf: &impl Shelf) -> Next {
+        let (code, reason) = match received {
+            Some(Received::Item(item)) => {
+                self.item(&item);
+                return Next::Go;
+            }
+            Some(Received::Done { code, reason }) => (code, reason),
+            None => (DoneCode::InternalError, "publisher lost".to_owned()),
+        };
+        if code == DoneCode::TrackEnded {
+            shelf.ended_in_order();
+        }
+        tracing::debug!(track = %self.name, %code, reason, "the track ended");
+        self.fanout.done(code, &reason);
+        loop {
+            while let Ok(command) = self.commands.try_recv() {
+                command.refuse(RequestCode::DoesNotExist, "the track ended");
+            }
+            if shelf.leave(&self.commands) {
+                return Next::End;
+            }
+        }
+    }
+
+    fn item(&mut self, item: &Item) {
+        if let Item::Object(object) | Item::Datagram(object) = item {
+            self.objects += 1;
+            self.bytes += object.payload.len() as u64;
+            self.context.metrics.objects_in.add(1);
+            self.context.metrics.bytes_in.add(object.payload.len() as u64);
+        }
+        tracing::trace!(track = %self.name, ?item, "forwarding");
+        self.cache.push(Instant::now(), item);
+        self.fanout.push(item);
+        self.gauge_cache();
+        if !self.has_looked && matches!(item, Item::Object(_)) {
+            // A track that is taken up in the middle of a group starts for viewers with the next one.
+            self.has_looked = true;
+            if !self.cache.has_start() {
+                self.ask_for_new_group();
+            }
+        }
+    }
+
+    fn command(&mut self, command: Command) -> Next {
+        match command {
+            Command::Subscribe(request, seat) => self.join(request, seat),
+            Command::Fetch(request, permit) => self.fetch(request, permit),
+            Command::End(code, reason) => {
+                self.fanout.done(code, reason);
+                return Next::End;
+            }
+        }
+        Next::Go
+    }
+
+    fn join(&mut self, request: SubscribeRequest, seat: Seat) {
+        use shared::moqt::Filter;
+        let options = request.options();
+        let from = match options.filter {
+            Filter::AbsoluteStart(start) | Filter::AbsoluteRange(start, _) => Some(start.group),
+            Filter::Unfiltered | Filter::LargestObject | Filter::NextGroupStart => None,
+        };
+        let ok = SubscribeOk { largest: self.cache.largest(), ..self.ok.clone() };
+        self.fanout.join(request, seat, ok, self.cache.replay(from));
+        if let Some(after) = options.new_group {
+            self.new_groups.ask(after);
+        }
+        if self.has_looked && !self.cache.has_start() {
+            self.ask_for_new_group();
+        }
+    }
+
+    fn ask_for_new_group(&mut self) {
+        if let Some(largest) = self.cache.largest() {
+            self.new_groups.ask(largest.group);
+        }
+    }
+
+    /// Answers from the cache; a task sends it, at the viewer's pace.
+    fn fetch(&self, request: FetchRequest, permit: OwnedSemaphorePermit) {
+        let (start, end) = request.range();
+        let answer = match self.cache.range(start, end) {
+            Ok(answer) => answer,
+            Err(_) => {
+                self.context.metrics.requests_refused.add(1);
+                let reason = format!("nothing between {start} and {end} is published");
+                return request.reject(RequestCode::InvalidRange, &reason);
+            }
+        };
+        let mut writer = request.accept(answer.end, EndOfTrack::No, self.ok.properties.clone());
+        let metrics = self.context.metrics.clone();
+        self.tasks.spawn(async move {
+            for object in answer.objects {
+                if !writer.send(object).await {
+                    return;
+                }
+                metrics.objects_fetched.add(1);
+            }
+            writer.finish();
+            drop(permit);
+        });
+    }
+
+    /// The namespace was withdrawn: what is made here ends with it, what the publisher makes when it says so.
+    fn orphaned(&mut self, flow: &Flow, shelf: &impl Shelf) -> Next {
+        match flow {
+            Flow::Subscribed(_) => Next::Go,
+            Flow::Local(_) => {
+                let (code, reason) = (DoneCode::SubscriptionEnded, "the room went off air".to_owned());
+                self.received(Some(Received::Done { code, reason }), shelf)
+            }
+        }
+    }
+
+    fn tick(&mut self, is_open: bool, shelf: &impl Shelf) -> Next {
+        let now = Instant::now();
+        self.cache.expire(now);
+        self.gauge_cache();
+        self.fanout.count();
+        self.tell();
+        let is_kept = self.keep == Keep::Always && is_open;
+        let is_lonely = !is_kept
+            && self.fanout.is_empty()
+            && now.duration_since(self.lonely_since) >= self.context.limits.linger;
+        if is_lonely && shelf.leave(&self.commands) { Next::End } else { Next::Go }
+    }
+
+    /// Brings the publisher to what viewers want now.
+    fn settle(&mut self, flow: &Flow) {
+        let said = self.fanout.listen();
+        if !self.fanout.is_empty() {
+            self.lonely_since = Instant::now();
+        }
+        if let Some(after) = said.new_group {
+            self.new_groups.ask(after);
+        }
+        let Flow::Subscribed(subscription) = flow else { return };
+        // Without viewers the flow stays as it is: the next one starts the faster.
+        let wanted = self.fanout.wants_objects() || self.fanout.is_empty() || self.keep == Keep::Always;
+        if wanted != self.is_forwarding {
+            self.is_forwarding = wanted;
+            subscription.set_forward(wanted);
+            if !wanted {
+                self.cache.clear();
+                self.gauge_cache();
+            }
+        }
+        if said.has_resumed {
+            self.ask_for_new_group();
+        }
+        let newest = self.cache.largest().map(|largest| largest.group);
+        if let Some(after) = self.new_groups.poll(Instant::now(), newest).filter(|_| self.is_dynamic) {
+            self.context.metrics.new_groups.add(1);
+            subscription.request_new_group(after);
+        }
+    }
+
+    fn gauge_cache(&mut self) {
+        let bytes = self.cache.bytes();
+        let before = std::mem::replace(&mut self.cached_bytes, bytes);
+        let gauge = &self.context.metrics.cache_bytes;
+        gauge.add(bytes.saturating_sub(before) as u64);
+        gauge.subtract(before.saturating_sub(bytes) as u64);
+        self.context.metrics.objects_evicted.add(self.cache.take_evicted());
+    }
+
+    /// Writes the totals down where they changed.
+    fn tell(&mut self) {
+        if std::mem::replace(&mut self.told_objects, self.objects) != self.objects {
+            let track = self.name.name.escape_ascii().to_string();
+            let (broadcast, objects, bytes) = (self.broadcast, self.objects, self.bytes);
+            self.context.recorder.record(Fact::TrackProgress { broadcast, track, objects, bytes });
+        }
+    }
+}
+
+impl Drop for Ingest {
+    fn drop(&mut self) {
+        self.context.metrics.tracks.subtract(1);
+        self.context.metrics.cache_bytes.subtract(self.cached_bytes as u64);
+    }
+}
+
+impl Flow {
+    /// The next thing. Cancelling it loses nothing.
+    async fn next(&mut self) -> Option<Received> {
+        match self {
+            Self::Subscribed(subscription) => subscription.recv().await,
+            Self::Local(items) => items.recv().await.map(Received::Item),
+        }
+    }
+}
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,116 @@
+//! The data plane: ingest -> cache -> fanout. It never looks into a payload.
+//!
+//! One task a track owns all of the track's state: the one subscription to its publisher, the cache, and
+//! every viewer's writer. An object takes no lock that viewers share, and its payload is never copied.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `ingest` | the track's task: takes items and commands |
+//! | `cache` | what late joiners and fetches get (pure) |
+//! | `fanout` | the viewers of the track |
+//! | `new_group` | merges and limits what viewers ask of the publisher (pure) |
+//! | `summary` | the one track that is made here |
+
+use std::{sync::Arc, time::Duration};
+
+use shared::moqt::{DoneCode, FetchRequest, Item, RequestCode, Session, SubscribeRequest};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+
+use crate::{analytics::recorder::Recorder, metrics::Metrics, registry::Seat};
+
+mod cache;
+mod fanout;
+mod ingest;
+mod new_group;
+pub(crate) mod summary;
+
+pub(crate) use ingest::Ingest;
+
+/// Commands that may wait for a track. Past it requests are refused with EXCESSIVE_LOAD.
+const COMMANDS: usize = 1024;
+
+/// Bounds of every track.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Bytes that the cache may hold.
+    pub(crate) cache_bytes: usize,
+    /// For how long groups before the newest are kept.
+    pub(crate) cache_age: Duration,
+    /// For how long a track is taken from its publisher without viewers.
+    pub(crate) linger: Duration,
+}
+
+/// What every track needs.
+#[derive(Debug, Clone)]
+pub(crate) struct Context {
+    pub(crate) limits: Limits,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) recorder: Recorder,
+}
+
+/// Where a track's items come from.
+#[derive(Debug)]
+pub(crate) enum Upstream {
+    /// A subscription that is still to be made.
+    Publisher(Session),
+    /// This program.
+    Local(mpsc::Receiver<Item>),
+}
+
+/// Until when a track is taken from its publisher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// As long as the publisher has it.
+    Always,
+    /// While it has viewers and for the linger time after.
+    WhileWatched,
+}
+
+/// What a track is asked to do.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Serve a viewer.
+    Subscribe(SubscribeRequest, Seat),
+    /// Answer from the cache. The permit is held until the answer is sent.
+    Fetch(FetchRequest, OwnedSemaphorePermit),
+    /// End the track for its viewers.
+    End(DoneCode, &'static str),
+}
+
+impl Command {
+    /// Answers a request with an error.
+    pub(crate) fn refuse(self, code: RequestCode, reason: &str) {
+        match self {
+            Self::Subscribe(request, _) => request.reject(code, reason),
+            Self::Fetch(request, _) => request.reject(code, reason),
+            Self::End(..) => {}
+        }
+    }
+}
+
+/// The way to a track's task.
+#[derive(Debug)]
+pub(crate) struct Track(mpsc::Sender<Command>);
+
+impl Track {
+    /// Hands a command over, or gives it back where the track has too many already.
+    pub(crate) fn send(&self, command: Command) -> Result<(), Command> {
+        self.0.try_send(command).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(command) | mpsc::error::TrySendError::Closed(command) => command,
+        })
+    }
+
+    /// Ends the track for its viewers.
+    pub(crate) fn end(&self, code: DoneCode, reason: &'static str) {
+        // A track that is too busy ends with its session.
+        let _ = self.send(Command::End(code, reason));
+    }
+}
+
+/// Where a track is found. Its task leaves it when it ends by itself.
+pub(crate) trait Shelf: Send + 'static {
+    /// Takes the track off, unless commands came meanwhile: then `false`.
+    fn leave(&self, commands: &mpsc::Receiver<Command>) -> bool;
+    /// The publisher said that the track is complete.
+    fn ended_in_order(&self);
+}

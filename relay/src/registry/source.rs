@@ -1,0 +1,154 @@
+//! One broadcast: its publisher's session and the tracks that are taken from it.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use shared::{
+    event::{BroadcastId, SessionId},
+    moqt::{DoneCode, RequestCode, Session, TrackName},
+    naming::Room,
+};
+use tokio::sync::mpsc;
+
+use crate::{
+    media::{Command, Context, Ingest, Keep, Shelf, Track, Upstream, summary},
+    tasks::Tasks,
+};
+
+/// Tracks that are taken from one publisher at one time; further ones are refused.
+const MAX_TRACKS: usize = 128;
+
+/// A broadcast.
+#[derive(Debug)]
+pub(super) struct Source {
+    id: BroadcastId,
+    owner: SessionId,
+    session: Session,
+    room: Option<Room>,
+    tracks: Mutex<HashMap<TrackName, Track>>,
+    has_ended: AtomicBool,
+}
+
+impl Source {
+    pub(super) fn new(id: BroadcastId, owner: SessionId, session: Session, room: Option<Room>) -> Self {
+        Self { id, owner, session, room, tracks: Mutex::default(), has_ended: AtomicBool::new(false) }
+    }
+
+    pub(super) fn id(&self) -> BroadcastId {
+        self.id
+    }
+
+    pub(super) fn owner(&self) -> SessionId {
+        self.owner
+    }
+
+    /// The room whose stage it is.
+    pub(super) fn room(&self) -> Option<&Room> {
+        self.room.as_ref()
+    }
+
+    /// Whether the publisher ended a track in order.
+    pub(super) fn has_ended(&self) -> bool {
+        self.has_ended.load(Ordering::Relaxed)
+    }
+
+    /// Takes a track from the publisher for as long as the broadcast lasts.
+    pub(super) fn open(self: &Arc<Self>, name: &TrackName, context: &Context, tasks: &Tasks) {
+        let mut tracks = self.lock();
+        if !tracks.contains_key(name) {
+            let upstream = Upstream::Publisher(self.session.clone());
+            self.start(&mut tracks, name, upstream, Keep::Always, context, tasks);
+        }
+    }
+
+    /// Starts the summary of the audience, unless it runs.
+    pub(super) fn open_local(
+        self: &Arc<Self>,
+        name: &TrackName,
+        viewers: impl Fn() -> Option<usize> + Send + 'static,
+        context: &Context,
+        tasks: &Tasks,
+    ) {
+        let mut tracks = self.lock();
+        if !tracks.contains_key(name) {
+            let (items, receiver) = mpsc::channel(summary::CAPACITY);
+            self.start(&mut tracks, name, Upstream::Local(receiver), Keep::WhileWatched, context, tasks);
+            tasks.spawn(summary::run(viewers, items));
+        }
+    }
+
+    /// Hands a command to a track, which is taken from the publisher now where it was not.
+    pub(super) fn send(self: &Arc<Self>, name: &TrackName, command: Command, context: &Context, tasks: &Tasks) {
+        let mut tracks = self.lock();
+        if !tracks.contains_key(name) {
+            if tracks.len() >= MAX_TRACKS {
+                context.metrics.requests_refused.add(1);
+                return command.refuse(RequestCode::ExcessiveLoad, "too many tracks are taken from this publisher");
+            }
+            let upstream = Upstream::Publisher(self.session.clone());
+            self.start(&mut tracks, name, upstream, Keep::WhileWatched, context, tasks);
+        }
+        if let Some(track) = tracks.get(name)
+            && let Err(command) = track.send(command)
+        {
+            context.metrics.requests_refused.add(1);
+            command.refuse(RequestCode::ExcessiveLoad, "too many requests for this track at once: try again");
+        }
+    }
+
+    fn start(
+        self: &Arc<Self>,
+        tracks: &mut HashMap<TrackName, Track>,
+        name: &TrackName,
+        upstream: Upstream,
+        keep: Keep,
+        context: &Context,
+        tasks: &Tasks,
+    ) {
+        let shelf = Place { source: Arc::downgrade(self), name: name.clone() };
+        let (track, ingest) = Ingest::new(name.clone(), self.id, keep, context.clone(), tasks.clone());
+        tracks.insert(name.clone(), track);
+        tasks.spawn(ingest.run(upstream, shelf));
+    }
+
+    /// Ends every track for its viewers.
+    pub(super) fn end(&self, code: DoneCode, reason: &str) {
+        for (_, track) in self.lock().drain() {
+            track.end(code, reason);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<TrackName, Track>> {
+        self.tracks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A track's place among its source's.
+struct Place {
+    source: Weak<Source>,
+    name: TrackName,
+}
+
+impl Shelf for Place {
+    fn leave(&self, commands: &mpsc::Receiver<Command>) -> bool {
+        let Some(source) = self.source.upgrade() else { return true };
+        let mut tracks = source.lock();
+        // Commands are sent under this lock: none can follow once the track is gone from the map.
+        if !commands.is_empty() {
+            return false;
+        }
+        tracks.remove(&self.name);
+        true
+    }
+
+    fn ended_in_order(&self) {
+        if let Some(source) = self.source.upgrade() {
+            source.has_ended.store(true, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Starts and stops all of a relay.
+
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use shared::{
+    moqt::DoneCode,
+    transport::{
+        Server, ServerConfig,
+        tls::{CertHash, Identity, IdentityError},
+    },
+};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+
+use crate::{
+    Config, StoreError,
+    analytics::{
+        recorder::{Recorder, now},
+        store::{Store, Writer},
+    },
+    certificate::{self, Origin, Shown},
+    http::{self, Site},
+    media::Limits,
+    metrics::Metrics,
+    registry::Registry,
+    session::{self, Relay},
+    tasks::Tasks,
+};
+
+/// How long peers get to leave by themselves after GOAWAY.
+const FAREWELL: Duration = Duration::from_millis(500);
+/// How long each further step of stopping may take.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Why a relay does not start, with what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The data folder cannot be made or written.
+    #[error("cannot write to the data folder {path} ({source}): give another one with --data")]
+    Data {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The records cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The certificate cannot be used.
+    #[error("certificate: {0}")]
+    Certificate(#[from] IdentityError),
+    /// The MoQT port cannot be bound.
+    #[error("cannot listen for MoQT on UDP {addr}: {}", port_hint(source, "--listen"))]
+    Moqt {
+        /// The address.
+        addr: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The HTTP port cannot be bound.
+    #[error("cannot listen for HTTP on TCP {addr}: {}", port_hint(source, "--http"))]
+    Http {
+        /// The address.
+        addr: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The store's thread cannot be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(io::Error),
+}
+
+fn port_hint(error: &io::Error, option: &str) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            format!("the port is in use; stop the program that has it (another relay?) or choose another with {option}")
+        }
+        io::ErrorKind::PermissionDenied => {
+            format!("not allowed; choose a port above 1023 with {option}")
+        }
+        _ => format!("{error}; choose another address with {option}"),
+    }
+}
+
+/// A relay that runs. [`stop`](Self::stop) ends it in order; dropping it ends it at once.
+#[derive(Debug)]
+pub struct Running {
+    moqt_addr: SocketAddr,
+    http_addr: SocketAddr,
+    certificate: watch::Receiver<Shown>,
+    server: Arc<Server>,
+    relay: Arc<Relay>,
+    stopping: watch::Sender<bool>,
+    connections: JoinSet<()>,
+    services: JoinSet<()>,
+    tracks: Tasks,
+    writer: Writer,
+}
+
+/// Starts a relay: binds its ports, opens its records, and serves until it is stopped.
+///
+/// # Errors
+/// [`StartError`] says what cannot be had and what to do.
+pub async fn serve(config: Config) -> Result<Running, StartError> {
+    prepare(&config.data)?;
+    let origin = Origin::of(&config);
+    let identity = origin.load(SystemTime::now())?;
+    let server = bind(&config, &identity)?;
+    let http_failed = |source| StartError::Http { addr: config.http, source };
+    let listener = TcpListener::bind(config.http).await.map_err(http_failed)?;
+    let http_addr = listener.local_addr().map_err(http_failed)?;
+    let store = Store::open(&config.data, now())?;
+
+    let metrics = Arc::new(Metrics::default());
+    let (recorder, writer) = Recorder::start(store, Arc::clone(&metrics)).map_err(StartError::Thread)?;
+    let limits =
+        Limits { cache_bytes: config.cache_bytes.0, cache_age: config.cache_age, linger: config.linger };
+    let tracks = Tasks::default();
+    let registry = Registry::new(limits, Arc::clone(&metrics), recorder.clone(), tracks.clone());
+    let (stopping, stop) = watch::channel(false);
+    let (shown, certificate) = certificate::show(&identity);
+    let moqt_addr = server.local_addr();
+    let site = Site {
+        moqt: moqt_addr,
+        certificate: certificate.clone(),
+        metrics: Arc::clone(&metrics),
+        registry: Arc::clone(&registry),
+    };
+    let relay = Arc::new(Relay::new(&config, registry, metrics, recorder, stop));
+
+    let mut connections = JoinSet::new();
+    connections.spawn(session::accept(Arc::clone(&server), Arc::clone(&relay)));
+    let mut services = JoinSet::new();
+    services.spawn(certificate::keep_fresh(origin, identity, Arc::clone(&server), shown));
+    services.spawn(async move {
+        if let Err(error) = axum::serve(listener, http::router(site)).await {
+            tracing::error!(%error, "HTTP ended");
+        }
+    });
+    tracing::info!(moqt = %moqt_addr, http = %http_addr, hash = %certificate.borrow().hash, "serving");
+    Ok(Running {
+        moqt_addr,
+        http_addr,
+        certificate,
+        server,
+        relay,
+        stopping,
+        connections,
+        services,
+        tracks,
+        writer,
+    })
+}
+
+/// Makes the data folder and tries to write to it.
+fn prepare(folder: &Path) -> Result<(), StartError> {
+    let probe = folder.join(format!(".probe-{}", std::process::id()));
+    std::fs::create_dir_all(folder)
+        .and_then(|()| std::fs::write(&probe, b""))
+        .and_then(|()| std::fs::remove_file(&probe))
+        .map_err(|source| StartError::Data { path: folder.to_owned(), source })
+}
+
+fn bind(config: &Config, identity: &Identity) -> Result<Arc<Server>, StartError> {
+    let settings =
+        ServerConfig { listen: config.listen, identity: identity.clone(), congestion: config.congestion };
+    let server = Server::bind(&settings).map_err(|source| StartError::Moqt { addr: config.listen, source })?;
+    Ok(Arc::new(server))
+}
+
+impl Running {
+    /// Where MoQT is served, over raw QUIC and WebTransport.
+    pub fn moqt_addr(&self) -> SocketAddr {
+        self.moqt_addr
+    }
+
+    /// Where the viewer page is served.
+    pub fn http_addr(&self) -> SocketAddr {
+        self.http_addr
+    }
+
+    /// Hash of the certificate that is shown now.
+    pub fn cert_hash(&self) -> CertHash {
+        self.certificate.borrow().hash
+    }
+
+    /// The text that `/metrics` answers with.
+    pub fn metrics(&self) -> String {
+        self.relay.metrics().to_text()
+    }
+
+    /// Ends the broadcasts for their viewers, asks every peer to leave, closes, and writes all down.
+    pub async fn stop(mut self) {
+        self.relay.registry().end_all(DoneCode::GoingAway, "the relay stops");
+        self.stopping.send_replace(true);
+        let left = async { while self.connections.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(FAREWELL, left).await;
+        let closed = self.server.close(0, "the relay stops");
+        let _ = tokio::time::timeout(PATIENCE, closed).await;
+        let gone = async { while self.connections.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(PATIENCE, gone).await;
+        self.connections.shutdown().await;
+        self.tracks.finish(FAREWELL).await;
+        self.services.shutdown().await;
+        let writer = self.writer;
+        let _ = tokio::task::spawn_blocking(move || writer.stop()).await;
+    }
+}

@@ -1,0 +1,324 @@
+//! Driver: one task per connection, which routes its peer's requests.
+
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use shared::{
+    event::{BroadcastId, Fact, Part, SessionId, Traffic, transport_name},
+    moqt::{
+        self, Closed, Namespace, NamespaceEvent, NamespaceRequest, NamespaceSubscriptionRequest, Request,
+        RequestCode, Requests, Role, Session,
+    },
+    naming::Room,
+    transport::{Incoming, Server},
+};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    task::JoinSet,
+    time::MissedTickBehavior,
+};
+use tracing::Instrument;
+
+use crate::{Config, analytics::recorder::Recorder, metrics::{Counted, Metrics}, registry::Registry};
+
+/// Subscriptions of one session at one time; further ones are refused.
+const MAX_SUBSCRIPTIONS: usize = 256;
+/// Fetches of one session at one time; further ones are refused.
+const MAX_FETCHES: usize = 32;
+/// Namespaces that one session publishes or watches at one time; further ones are refused.
+const MAX_NAMESPACES: usize = 64;
+/// How often a session's totals are written down.
+const TOTALS_EVERY: Duration = Duration::from_secs(1);
+/// How long a peer may take to leave after GOAWAY.
+const GOAWAY_TIMEOUT: Duration = Duration::from_millis(400);
+
+/// What all connections share.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    registry: Arc<Registry>,
+    metrics: Arc<Metrics>,
+    recorder: Recorder,
+    rooms: Vec<Room>,
+    is_open: bool,
+    places: Arc<Semaphore>,
+    stop: watch::Receiver<bool>,
+    sessions: AtomicU64,
+}
+
+impl Relay {
+    pub(crate) fn new(
+        config: &Config,
+        registry: Arc<Registry>,
+        metrics: Arc<Metrics>,
+        recorder: Recorder,
+        stop: watch::Receiver<bool>,
+    ) -> Self {
+        Self {
+            registry,
+            metrics,
+            recorder,
+            rooms: config.rooms.clone(),
+            is_open: config.open,
+            places: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
+            stop,
+            sessions: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Whether a namespace may be published here; otherwise why not.
+    fn may_publish(&self, namespace: &Namespace) -> Result<(), String> {
+        if self.is_open {
+            return Ok(());
+        }
+        match Room::of(namespace).filter(|room| room.stage() == *namespace) {
+            None => Err(format!("{namespace} is no stage: publish room/<room>/stage, or run the relay with --open")),
+            Some(room) if self.rooms.is_empty() || self.rooms.contains(&room) => Ok(()),
+            Some(room) => Err(format!("room {room} is none of this relay's: ask its operator for one of --rooms")),
+        }
+    }
+}
+
+/// Takes connections until the server is closed or the relay stops; owns the tasks of all of them.
+pub(crate) async fn accept(server: Arc<Server>, relay: Arc<Relay>) {
+    let mut connections = JoinSet::new();
+    let mut stop = relay.stop.clone();
+    loop {
+        let incoming = tokio::select! {
+            incoming = server.accept() => incoming,
+            Some(_) = connections.join_next() => continue,
+            _ = stop.wait_for(|stop| *stop) => None,
+        };
+        let Some(incoming) = incoming else { break };
+        match Arc::clone(&relay.places).try_acquire_owned() {
+            Ok(place) => {
+                let span = tracing::info_span!("connection", remote = %incoming.remote_addr());
+                connections.spawn(connection(incoming, Arc::clone(&relay), place).instrument(span));
+            }
+            // Dropping it refuses the connection.
+            Err(_) => relay.metrics.connections_refused.add(1),
+        }
+    }
+    while connections.join_next().await.is_some() {}
+}
+
+async fn connection(incoming: Incoming, relay: Arc<Relay>, _place: OwnedSemaphorePermit) {
+    let _open = Counted::new(&relay.metrics, |metrics| &metrics.connections);
+    if let Err(error) = set_up_and_run(incoming, &relay).await {
+        relay.metrics.connections_failed.add(1);
+        tracing::debug!(%error, "set-up failed");
+    }
+}
+
+/// What may go wrong before there is a session.
+#[derive(Debug, thiserror::Error)]
+enum SetUpError {
+    #[error(transparent)]
+    Connection(#[from] shared::transport::ConnectError),
+    #[error(transparent)]
+    Session(#[from] moqt::SessionError),
+}
+
+async fn set_up_and_run(incoming: Incoming, relay: &Arc<Relay>) -> Result<(), SetUpError> {
+    let connection = incoming.connect().await?;
+    let kind = connection.kind();
+    let (session, requests) = moqt::start(connection, moqt::Config::new(Role::Server)).await?;
+    let _open = Counted::new(&relay.metrics, Metrics::sessions(kind));
+    let id = SessionId(relay.sessions.fetch_add(1, Ordering::Relaxed) + 1);
+    relay.recorder.record(Fact::SessionStarted { session: id, transport: kind });
+    tracing::info!(session = id.0, transport = transport_name(kind), "session");
+    let mut peer = Peer {
+        id,
+        session,
+        relay: Arc::clone(relay),
+        subscriptions: Arc::new(Semaphore::new(MAX_SUBSCRIPTIONS)),
+        fetches: Arc::new(Semaphore::new(MAX_FETCHES)),
+        namespaces: JoinSet::new(),
+        is_publisher: false,
+    };
+    let Closed { code, reason } = peer.run(requests).await;
+    let reason = if reason.is_empty() { code.to_string() } else { reason };
+    tracing::info!(session = id.0, %code, reason, "session over");
+    let traffic = peer.traffic();
+    relay.recorder.record(Fact::SessionEnded { session: id, reason, traffic });
+    Ok(())
+}
+
+/// One session's state.
+struct Peer {
+    id: SessionId,
+    session: Session,
+    relay: Arc<Relay>,
+    subscriptions: Arc<Semaphore>,
+    fetches: Arc<Semaphore>,
+    /// A task for each namespace that it publishes or watches.
+    namespaces: JoinSet<()>,
+    is_publisher: bool,
+}
+
+impl Peer {
+    async fn run(&mut self, mut requests: Requests) -> Closed {
+        let mut totals = tokio::time::interval(TOTALS_EVERY);
+        totals.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut stop = self.relay.stop.clone();
+        let mut is_stopping = false;
+        let session = self.session.clone();
+        let closed = session.closed();
+        tokio::pin!(closed);
+        let mut written = Traffic::default();
+        loop {
+            tokio::select! {
+                closed = &mut closed => return closed,
+                request = requests.next() => match request {
+                    Some(_) if is_stopping => {}
+                    Some(request) => self.request(request),
+                    None => return closed.await,
+                },
+                Some(_) = self.namespaces.join_next() => {}
+                _ = stop.wait_for(|stop| *stop), if !is_stopping => {
+                    is_stopping = true;
+                    session.goaway("", GOAWAY_TIMEOUT);
+                }
+                _ = totals.tick() => {
+                    let traffic = self.traffic();
+                    if std::mem::replace(&mut written, traffic) != traffic {
+                        self.relay.recorder.record(Fact::SessionProgress { session: self.id, traffic });
+                    }
+                }
+            }
+        }
+    }
+
+    fn traffic(&self) -> Traffic {
+        let path = self.session.stats();
+        Traffic { received_bytes: path.received_bytes, sent_bytes: path.sent_bytes }
+    }
+
+    fn request(&mut self, request: Request) {
+        match request {
+            Request::Subscribe(request) => match Arc::clone(&self.subscriptions).try_acquire_owned() {
+                Ok(permit) => self.relay.registry.subscribe(request, self.id, permit),
+                Err(_) => {
+                    self.refused("too many subscriptions");
+                    request.reject(RequestCode::ExcessiveLoad, "too many subscriptions in one session");
+                }
+            },
+            Request::Fetch(request) => match Arc::clone(&self.fetches).try_acquire_owned() {
+                Ok(permit) => self.relay.registry.fetch(request, permit),
+                Err(_) => {
+                    self.refused("too many fetches");
+                    request.reject(RequestCode::ExcessiveLoad, "too many fetches at once in one session");
+                }
+            },
+            Request::PublishNamespace(request) => self.publish(request),
+            Request::SubscribeNamespace(request) => self.watch(request),
+            // Dropping it refuses it.
+            _ => self.refused("a request of an unknown kind"),
+        }
+    }
+
+    fn refused(&self, why: &str) {
+        self.relay.metrics.requests_refused.add(1);
+        tracing::debug!(why, "refused");
+    }
+
+    fn publish(&mut self, request: NamespaceRequest) {
+        let namespace = request.namespace().clone();
+        if let Err(reason) = self.relay.may_publish(&namespace) {
+            self.refused(&reason);
+            return request.reject(RequestCode::Unauthorized, &reason);
+        }
+        if self.namespaces.len() >= MAX_NAMESPACES {
+            self.refused("too many namespaces");
+            return request.reject(RequestCode::ExcessiveLoad, "too many namespaces in one session");
+        }
+        let mut published = request.accept();
+        let Some(lease) = self.relay.registry.publish(namespace.clone(), self.id, self.session.clone()) else {
+            // Dropping what was accepted cancels the announcement.
+            return self.refused("too many namespaces are on air");
+        };
+        tracing::info!(%namespace, "on air");
+        if let Some(room) = Room::of(&namespace)
+            && !std::mem::replace(&mut self.is_publisher, true)
+        {
+            let fact = Fact::SessionJoined { session: self.id, room, part: Part::Publisher };
+            self.relay.recorder.record(fact);
+        }
+        self.spawn(async move {
+            published.ended().await;
+            drop(lease);
+        });
+    }
+
+    fn watch(&mut self, request: NamespaceSubscriptionRequest) {
+        if self.namespaces.len() >= MAX_NAMESPACES {
+            self.refused("too many namespaces");
+            return request.reject(RequestCode::ExcessiveLoad, "too many namespaces in one session");
+        }
+        let registry = Arc::clone(&self.relay.registry);
+        self.spawn(async move {
+            let mut changes = registry.changes();
+            let prefix = request.prefix().clone();
+            let mut writer = request.accept();
+            let mut told = BTreeMap::new();
+            loop {
+                changes.mark_unchanged();
+                let now = registry.below(&prefix);
+                for event in difference(&told, &now) {
+                    if !writer.tell(event) {
+                        return;
+                    }
+                }
+                told = now;
+                tokio::select! {
+                    changed = changes.changed() => if changed.is_err() { return },
+                    () = writer.ended() => return,
+                }
+            }
+        });
+    }
+
+    fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        self.namespaces.spawn(task.in_current_span());
+    }
+}
+
+/// What to tell a peer that knows of `told`. A namespace with another broadcast was withdrawn in between.
+fn difference(
+    told: &BTreeMap<Namespace, BroadcastId>,
+    now: &BTreeMap<Namespace, BroadcastId>,
+) -> Vec<NamespaceEvent> {
+    let gone = told.iter().filter(|(namespace, id)| now.get(namespace) != Some(id));
+    let new = now.iter().filter(|(namespace, id)| told.get(namespace) != Some(id));
+    let withdrawn = gone.map(|(namespace, _)| NamespaceEvent::Withdrawn(namespace.clone()));
+    withdrawn.chain(new.map(|(namespace, _)| NamespaceEvent::Published(namespace.clone()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broadcast_that_was_replaced_is_withdrawn_first() {
+        let [a, b, c] = ["a", "b", "c"].map(|name| Namespace::new(["room", name]));
+        let told = BTreeMap::from([(a.clone(), BroadcastId(1)), (b.clone(), BroadcastId(2))]);
+        let now = BTreeMap::from([(b.clone(), BroadcastId(3)), (c.clone(), BroadcastId(4))]);
+        use NamespaceEvent::{Published, Withdrawn};
+        assert_eq!(difference(&told, &now), [Withdrawn(a), Withdrawn(b.clone()), Published(b), Published(c)]);
+        assert_eq!(difference(&now, &now), []);
+    }
+}
