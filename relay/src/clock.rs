@@ -7,8 +7,7 @@ use time::{OffsetDateTime, macros::format_description};
 
 /// RFC 3339 in UTC, to the millisecond; the epoch where the time has no such form.
 pub(crate) fn rfc3339(at: Timestamp) -> String {
-    let format =
-        format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+    let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
     let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(at.0) * 1_000)
         .unwrap_or(OffsetDateTime::UNIX_EPOCH);
     time.format(&format).unwrap_or_default()

@@ -47,7 +47,12 @@ struct State {
 
 impl Registry {
     /// An empty one.
-    pub(crate) fn new(limits: media::Limits, metrics: Arc<Metrics>, recorder: Recorder, tasks: Tasks) -> Arc<Self> {
+    pub(crate) fn new(
+        limits: media::Limits,
+        metrics: Arc<Metrics>,
+        recorder: Recorder,
+        tasks: Tasks,
+    ) -> Arc<Self> {
         let context = media::Context { limits, metrics, recorder: recorder.clone() };
         Arc::new(Self { state: Mutex::default(), changes: watch::channel(0).0, context, tasks, recorder })
     }
@@ -167,7 +172,7 @@ impl Registry {
     }
 
     /// Ends every track for its viewers.
-    pub(crate) fn end_all(&self, code: DoneCode, reason: &str) {
+    pub(crate) fn end_all(&self, code: DoneCode, reason: &'static str) {
         let sources: Vec<_> = self.lock().sources.values().cloned().collect();
         sources.iter().for_each(|source| source.end(code, reason));
     }
@@ -200,7 +205,8 @@ impl Drop for Lease {
     fn drop(&mut self) {
         let was_ours = {
             let mut state = self.registry.lock();
-            let is_ours = state.sources.get(&self.namespace).is_some_and(|now| Arc::ptr_eq(now, &self.source));
+            let is_ours =
+                state.sources.get(&self.namespace).is_some_and(|now| Arc::ptr_eq(now, &self.source));
             is_ours && state.sources.remove(&self.namespace).is_some()
         };
         if was_ours {
@@ -224,7 +230,12 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
-    fn take(registry: &Arc<Registry>, room: Option<Room>, viewer: SessionId, permit: OwnedSemaphorePermit) -> Self {
+    fn take(
+        registry: &Arc<Registry>,
+        room: Option<Room>,
+        viewer: SessionId,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
         let metrics = Arc::clone(&registry.context.metrics);
         metrics.subscriptions.add(1);
         if let Some(room) = &room

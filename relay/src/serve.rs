@@ -79,7 +79,9 @@ pub enum StartError {
 fn port_hint(error: &io::Error, option: &str) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
-            format!("the port is in use; stop the program that has it (another relay?) or choose another with {option}")
+            format!(
+                "the port is in use; stop the program that has it (another relay?) or choose another with {option}"
+            )
         }
         io::ErrorKind::PermissionDenied => {
             format!("not allowed; choose a port above 1023 with {option}")
@@ -170,7 +172,8 @@ fn prepare(folder: &Path) -> Result<(), StartError> {
 fn bind(config: &Config, identity: &Identity) -> Result<Arc<Server>, StartError> {
     let settings =
         ServerConfig { listen: config.listen, identity: identity.clone(), congestion: config.congestion };
-    let server = Server::bind(&settings).map_err(|source| StartError::Moqt { addr: config.listen, source })?;
+    let server =
+        Server::bind(&settings).map_err(|source| StartError::Moqt { addr: config.listen, source })?;
     Ok(Arc::new(server))
 }
 

@@ -26,7 +26,12 @@ use tokio::{
 };
 use tracing::Instrument;
 
-use crate::{Config, analytics::recorder::Recorder, metrics::{Counted, Metrics}, registry::Registry};
+use crate::{
+    Config,
+    analytics::recorder::Recorder,
+    metrics::{Counted, Metrics},
+    registry::Registry,
+};
 
 /// Subscriptions of one session at one time; further ones are refused.
 const MAX_SUBSCRIPTIONS: usize = 256;
@@ -86,9 +91,13 @@ impl Relay {
             return Ok(());
         }
         match Room::of(namespace).filter(|room| room.stage() == *namespace) {
-            None => Err(format!("{namespace} is no stage: publish room/<room>/stage, or run the relay with --open")),
+            None => Err(format!(
+                "{namespace} is no stage: publish room/<room>/stage, or run the relay with --open"
+            )),
             Some(room) if self.rooms.is_empty() || self.rooms.contains(&room) => Ok(()),
-            Some(room) => Err(format!("room {room} is none of this relay's: ask its operator for one of --rooms")),
+            Some(room) => {
+                Err(format!("room {room} is none of this relay's: ask its operator for one of --rooms"))
+            }
         }
     }
 }
@@ -97,11 +106,15 @@ impl Relay {
 pub(crate) async fn accept(server: Arc<Server>, relay: Arc<Relay>) {
     let mut connections = JoinSet::new();
     let mut stop = relay.stop.clone();
+    let stopping = async move {
+        let _ = stop.wait_for(|stop| *stop).await;
+    };
+    tokio::pin!(stopping);
     loop {
         let incoming = tokio::select! {
             incoming = server.accept() => incoming,
             Some(_) = connections.join_next() => continue,
-            _ = stop.wait_for(|stop| *stop) => None,
+            () = &mut stopping => None,
         };
         let Some(incoming) = incoming else { break };
         match Arc::clone(&relay.places).try_acquire_owned() {
@@ -180,6 +193,10 @@ impl Peer {
         let closed = session.closed();
         tokio::pin!(closed);
         let mut written = Traffic::default();
+        let stopping = async move {
+            let _ = stop.wait_for(|stop| *stop).await;
+        };
+        tokio::pin!(stopping);
         loop {
             tokio::select! {
                 closed = &mut closed => return closed,
@@ -189,7 +206,7 @@ impl Peer {
                     None => return closed.await,
                 },
                 Some(_) = self.namespaces.join_next() => {}
-                _ = stop.wait_for(|stop| *stop), if !is_stopping => {
+                () = &mut stopping, if !is_stopping => {
                     is_stopping = true;
                     session.goaway("", GOAWAY_TIMEOUT);
                 }
@@ -247,7 +264,8 @@ impl Peer {
             return request.reject(RequestCode::ExcessiveLoad, "too many namespaces in one session");
         }
         let mut published = request.accept();
-        let Some(lease) = self.relay.registry.publish(namespace.clone(), self.id, self.session.clone()) else {
+        let Some(lease) = self.relay.registry.publish(namespace.clone(), self.id, self.session.clone())
+        else {
             // Dropping what was accepted cancels the announcement.
             return self.refused("too many namespaces are on air");
         };

@@ -27,12 +27,17 @@ fn sections(report: &Report) -> [Section; 4] {
     let tracks = report.broadcasts.iter().flat_map(|broadcast| {
         broadcast.tracks.iter().map(|track| {
             let numbers = [track.objects.to_string(), track.bytes.to_string()];
-            [vec![broadcast.room.clone(), broadcast.start.clone(), track.name.clone()], numbers.to_vec()].concat()
+            [vec![broadcast.room.clone(), broadcast.start.clone(), track.name.clone()], numbers.to_vec()]
+                .concat()
         })
     });
     [
         ("Rooms", &["room", "first seen", "broadcasts", "viewers", "seconds on air"], rooms.collect()),
-        ("Broadcasts", &["room", "start", "end", "reason"], report.broadcasts.iter().map(broadcast).collect()),
+        (
+            "Broadcasts",
+            &["room", "start", "end", "reason"],
+            report.broadcasts.iter().map(broadcast).collect(),
+        ),
         ("Tracks", &["room", "broadcast", "track", "objects", "bytes"], tracks.collect()),
         ("Sessions", &SESSION, report.sessions.iter().map(session).collect()),
     ]
@@ -165,7 +170,8 @@ mod tests {
         assert_eq!(csv.lines().nth(1), Some(row));
         let html = render(&report(), ReportFormat::Html);
         assert!(html.contains("<td>said &quot;&lt;bye&gt;&quot;, left</td>"), "{html}");
-        let json: serde_json::Value = serde_json::from_str(&render(&report(), ReportFormat::Json)).expect("JSON");
+        let json: serde_json::Value =
+            serde_json::from_str(&render(&report(), ReportFormat::Json)).expect("JSON");
         assert_eq!(json["sessions"][0]["end"], serde_json::Value::Null);
         let table = render(&report(), ReportFormat::Table);
         assert!(table.lines().any(|line| line.starts_with("demo  ") && line.ends_with("3.2")), "{table}");

@@ -15,7 +15,9 @@ mod read;
 mod schema;
 mod writer;
 
-pub(crate) use read::{BroadcastRow, Report, RoomRow, SessionRow, TrackRow, read};
+pub(crate) use read::{BroadcastRow, Report, SessionRow, read};
+#[cfg(test)]
+pub(crate) use read::{RoomRow, TrackRow};
 pub(crate) use writer::{Input, Writer};
 
 /// The database's name in the data folder.
@@ -93,8 +95,10 @@ impl Store {
     pub(crate) fn end(mut self, now: Timestamp) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction()?;
         close_open(&transaction)?;
-        transaction
-            .execute("UPDATE runs SET seen_at = ?2, ended_at = ?2 WHERE id = ?1", params![self.run, micros(now)])?;
+        transaction.execute(
+            "UPDATE runs SET seen_at = ?2, ended_at = ?2 WHERE id = ?1",
+            params![self.run, micros(now)],
+        )?;
         transaction.commit()
     }
 }
@@ -113,7 +117,8 @@ fn begin(connection: &mut Connection, now: Timestamp) -> rusqlite::Result<i64> {
 fn close_open(connection: &Connection) -> rusqlite::Result<()> {
     for table in ["sessions", "broadcasts"] {
         let seen = format!("max(started_at, (SELECT seen_at FROM runs WHERE runs.id = {table}.run))");
-        let sql = format!("UPDATE {table} SET ended_at = {seen}, reason = 'relay stopped' WHERE ended_at IS NULL");
+        let sql =
+            format!("UPDATE {table} SET ended_at = {seen}, reason = 'relay stopped' WHERE ended_at IS NULL");
         connection.execute(&sql, [])?;
     }
     Ok(())
@@ -124,7 +129,12 @@ fn apply(connection: &Connection, run: i64, event: &Event) -> rusqlite::Result<(
     match &event.fact {
         Fact::SessionStarted { session, transport } => {
             let sql = "INSERT INTO sessions (run, number, transport, started_at) VALUES (?1, ?2, ?3, ?4)";
-            connection.prepare_cached(sql)?.execute(params![run, id(*session), transport_name(*transport), at])?;
+            connection.prepare_cached(sql)?.execute(params![
+                run,
+                id(*session),
+                transport_name(*transport),
+                at
+            ])?;
         }
         Fact::SessionJoined { session, room, part } => {
             let room = room_row(connection, &room.to_string(), at)?;
@@ -132,7 +142,8 @@ fn apply(connection: &Connection, run: i64, event: &Event) -> rusqlite::Result<(
             connection.prepare_cached(sql)?.execute(params![run, id(*session), room, part.as_str()])?;
         }
         Fact::SessionProgress { session, traffic } => {
-            let sql = "UPDATE sessions SET received_bytes = ?3, sent_bytes = ?4 WHERE run = ?1 AND number = ?2";
+            let sql =
+                "UPDATE sessions SET received_bytes = ?3, sent_bytes = ?4 WHERE run = ?1 AND number = ?2";
             let bytes = (signed(traffic.received_bytes), signed(traffic.sent_bytes));
             connection.prepare_cached(sql)?.execute(params![run, id(*session), bytes.0, bytes.1])?;
         }
@@ -140,12 +151,26 @@ fn apply(connection: &Connection, run: i64, event: &Event) -> rusqlite::Result<(
             let sql = "UPDATE sessions SET ended_at = ?3, reason = ?4, received_bytes = ?5, sent_bytes = ?6 \
                        WHERE run = ?1 AND number = ?2";
             let bytes = (signed(traffic.received_bytes), signed(traffic.sent_bytes));
-            connection.prepare_cached(sql)?.execute(params![run, id(*session), at, reason, bytes.0, bytes.1])?;
+            connection.prepare_cached(sql)?.execute(params![
+                run,
+                id(*session),
+                at,
+                reason,
+                bytes.0,
+                bytes.1
+            ])?;
         }
         Fact::BroadcastStarted { broadcast, room, session } => {
             let room = room_row(connection, &room.to_string(), at)?;
-            let sql = "INSERT INTO broadcasts (run, number, room, session, started_at) VALUES (?1, ?2, ?3, ?4, ?5)";
-            connection.prepare_cached(sql)?.execute(params![run, number(*broadcast), room, id(*session), at])?;
+            let sql =
+                "INSERT INTO broadcasts (run, number, room, session, started_at) VALUES (?1, ?2, ?3, ?4, ?5)";
+            connection.prepare_cached(sql)?.execute(params![
+                run,
+                number(*broadcast),
+                room,
+                id(*session),
+                at
+            ])?;
         }
         Fact::BroadcastEnded { broadcast, reason } => {
             let sql = "UPDATE broadcasts SET ended_at = ?3, reason = ?4 WHERE run = ?1 AND number = ?2";

@@ -24,7 +24,8 @@ fn the_defaults_of_both_kinds_agree() {
 
 #[test]
 fn an_option_goes_over_the_file() {
-    let text = "listen = '127.0.0.1:1'\ncache-bytes = '2M'\nrooms = ['a', 'b']\nopen = true\nmax-connections = 7";
+    let text =
+        "listen = '127.0.0.1:1'\ncache-bytes = '2M'\nrooms = ['a', 'b']\nopen = true\nmax-connections = 7";
     let config = with_file(text, &["--listen", "127.0.0.1:2"]).expect("a configuration");
     assert_eq!(config.listen.port(), 2);
     assert_eq!(config.cache_bytes, ByteCount(2 << 20));
@@ -52,7 +53,9 @@ fn a_wrong_command_line_ends_with_2_and_says_what() {
 
 #[test]
 fn unknown_keys_of_the_file_are_refused_by_name() {
-    for (text, word) in [("lissten = 1", "lissten"), ("listen = 1.5", "listen"), ("= 1", "TOML"), ("[a]\nb=1", "a")] {
+    for (text, word) in
+        [("lissten = 1", "lissten"), ("listen = 1.5", "listen"), ("= 1", "TOML"), ("[a]\nb=1", "a")]
+    {
         let error = with_file(text, &[]).expect_err("refused");
         assert_eq!(error.exit_code(), 2, "{error}");
         assert!(error.to_string().contains(word), "{word}: {error}");

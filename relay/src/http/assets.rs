@@ -26,7 +26,8 @@ fn answer(path: &str, file: EmbeddedFile, asked: &HeaderMap) -> Response {
     let tag: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     let tag = format!("\"{tag}\"");
     let known = asked.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    let is_known = known.flat_map(|value| value.split(',')).any(|known| known.trim().trim_start_matches("W/") == tag);
+    let is_known =
+        known.flat_map(|value| value.split(',')).any(|known| known.trim().trim_start_matches("W/") == tag);
     let mut response = if is_known {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
@@ -62,7 +63,7 @@ mod tests {
     use super::*;
 
     fn script() -> EmbeddedFile {
-        let metadata = Metadata::__rust_embed_new([7; 32], None, None, "text/javascript");
+        let metadata = Metadata::__rust_embed_new([7; 32], None, None);
         EmbeddedFile { data: Cow::Borrowed(b"go()"), metadata }
     }
 

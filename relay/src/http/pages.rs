@@ -21,11 +21,7 @@ impl Language {
         let wanted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or("");
         let known = wanted.split(',').map(|tag| tag.trim().to_ascii_lowercase()).find_map(|tag| {
             let is = |language: &str| tag.split(['-', ';']).next() == Some(language);
-            if is("zh") {
-                Some(Self::Chinese)
-            } else {
-                is("en").then_some(Self::English)
-            }
+            if is("zh") { Some(Self::Chinese) } else { is("en").then_some(Self::English) }
         });
         known.unwrap_or(Self::English)
     }

@@ -99,7 +99,8 @@ impl Cache {
         self.floor = self.floor.max(GroupId(group.0.saturating_add(1)));
         if let Some(group) = self.groups.remove(&group) {
             self.bytes = self.bytes.saturating_sub(group.bytes);
-            self.evicted += group.items.iter().filter(|item| !matches!(item, Item::End { .. })).count() as u64;
+            self.evicted +=
+                group.items.iter().filter(|item| !matches!(item, Item::End { .. })).count() as u64;
         }
     }
 

@@ -11,7 +11,10 @@ use shared::{
 };
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
-use super::{COMMANDS, Command, Context, Keep, Shelf, Track, Upstream, cache::Cache, fanout::Fanout, new_group::NewGroups};
+use super::{
+    COMMANDS, Command, Context, Keep, Shelf, Track, Upstream, cache::Cache, fanout::Fanout,
+    new_group::NewGroups,
+};
 use crate::{registry::Seat, tasks::Tasks};
 
 /// Requests that may wait for the publisher's answer. Past it further ones are refused.

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::json;
-use shared::moqt::{GroupId, Item, Object, ObjectId, Priority, Properties, Status, Subgroup, SubgroupEnd, SubgroupId};
+use shared::moqt::{
+    GroupId, Item, Object, ObjectId, Priority, Properties, Status, Subgroup, SubgroupEnd, SubgroupId,
+};
 use tokio::sync::mpsc;
 
 use crate::analytics::recorder::now;
@@ -27,7 +29,8 @@ pub(crate) async fn run(viewers: impl Fn() -> Option<usize> + Send + 'static, it
         let at = now().0;
         let (group, subgroup) = (GroupId(at / 1_000), SubgroupId(0));
         let payload = Bytes::from(json!({ "viewers": viewers, "at": at }).to_string());
-        let header = Subgroup { group, id: subgroup, priority: Priority(128), ends_group: true, from_first: true };
+        let header =
+            Subgroup { group, id: subgroup, priority: Priority(128), ends_group: true, from_first: true };
         let object = Object {
             subgroup: header,
             id: ObjectId(0),

@@ -83,12 +83,19 @@ impl Source {
     }
 
     /// Hands a command to a track, which is taken from the publisher now where it was not.
-    pub(super) fn send(self: &Arc<Self>, name: &TrackName, command: Command, context: &Context, tasks: &Tasks) {
+    pub(super) fn send(
+        self: &Arc<Self>,
+        name: &TrackName,
+        command: Command,
+        context: &Context,
+        tasks: &Tasks,
+    ) {
         let mut tracks = self.lock();
         if !tracks.contains_key(name) {
             if tracks.len() >= MAX_TRACKS {
                 context.metrics.requests_refused.add(1);
-                return command.refuse(RequestCode::ExcessiveLoad, "too many tracks are taken from this publisher");
+                return command
+                    .refuse(RequestCode::ExcessiveLoad, "too many tracks are taken from this publisher");
             }
             let upstream = Upstream::Publisher(self.session.clone());
             self.start(&mut tracks, name, upstream, Keep::WhileWatched, context, tasks);
@@ -117,7 +124,7 @@ impl Source {
     }
 
     /// Ends every track for its viewers.
-    pub(super) fn end(&self, code: DoneCode, reason: &str) {
+    pub(super) fn end(&self, code: DoneCode, reason: &'static str) {
         for (_, track) in self.lock().drain() {
             track.end(code, reason);
         }

@@ -135,7 +135,8 @@ fn broadcasts(connection: &Connection, room: Option<&str>) -> rusqlite::Result<V
 
 fn tracks(connection: &Connection) -> rusqlite::Result<BTreeMap<i64, Vec<TrackRow>>> {
     let mut tracks = BTreeMap::<i64, Vec<TrackRow>>::new();
-    let mut statement = connection.prepare("SELECT broadcast, name, objects, bytes FROM tracks ORDER BY name")?;
+    let mut statement =
+        connection.prepare("SELECT broadcast, name, objects, bytes FROM tracks ORDER BY name")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let track = TrackRow { name: row.get(1)?, objects: row.get(2)?, bytes: row.get(3)? };

@@ -48,7 +48,8 @@ impl Writer {
         metrics: Arc<Metrics>,
     ) -> std::io::Result<Self> {
         let queue = Queue { store, pending: VecDeque::new(), metrics, has_failed: false };
-        let thread = std::thread::Builder::new().name("store".to_owned()).spawn(move || queue.run(&inputs))?;
+        let thread =
+            std::thread::Builder::new().name("store".to_owned()).spawn(move || queue.run(&inputs))?;
         Ok(Self { thread, inputs: sender })
     }
 

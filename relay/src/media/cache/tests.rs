@@ -34,7 +34,14 @@ fn locations<'a>(items: impl Iterator<Item = &'a Item>) -> Vec<(u64, u64)> {
 fn a_late_joiner_gets_the_newest_group_as_it_came() {
     let now = Instant::now();
     let mut cache = Cache::new(1 << 20, AGE);
-    let items = [object(7, 0, 0, 10), object(7, 0, 1, 10), end(7, 0), object(8, 0, 0, 10), object(8, 1, 1, 10), end(8, 1)];
+    let items = [
+        object(7, 0, 0, 10),
+        object(7, 0, 1, 10),
+        end(7, 0),
+        object(8, 0, 0, 10),
+        object(8, 1, 1, 10),
+        end(8, 1),
+    ];
     items.iter().for_each(|item| cache.push(now, item));
     assert_eq!(cache.replay(None).collect::<Vec<_>>(), items[3..].iter().collect::<Vec<_>>());
     assert_eq!(locations(cache.replay(Some(GroupId(0)))), [(7, 0), (7, 1), (8, 0), (8, 1)]);
@@ -52,7 +59,11 @@ fn old_groups_go_and_the_newest_stays_whatever_its_age() {
     assert_eq!(locations(cache.replay(Some(GroupId(0)))), [(2, 0)]);
     assert_eq!(cache.take_evicted(), 1);
     cache.push(start + 2 * AGE, &object(1, 0, 1, 10));
-    assert_eq!(locations(cache.replay(Some(GroupId(0)))), [(2, 0)], "what was let go does not come back in part");
+    assert_eq!(
+        locations(cache.replay(Some(GroupId(0)))),
+        [(2, 0)],
+        "what was let go does not come back in part"
+    );
 }
 
 #[test]
