@@ -1,1 +1,415 @@
-//! The sans-IO state machine.
+//! The control plane of a session as a state machine without IO (draft-18 §3, §5, §10): what the peer
+//! sends goes into [`Core::handle`], what the application wants into its methods, and what is to be
+//! done comes out of [`Core::poll`]. Time is an argument.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `setup` | what stands in SETUP |
+//! | `ids` | request IDs and track aliases |
+//! | `requests` | the peer's requests, and ends of request streams |
+//! | `answers` | the peer's answers to our requests |
+//! | `subscribe` | subscriptions on both sides |
+//! | `fetch` | fetches on both sides |
+//! | `namespaces` | announcements on both sides |
+//! | `going` | GOAWAY |
+//! | `window` | a subscription's filter |
+//! | `outbox` | what waits to be sent for one subscription |
+//! | `inbox` | what waits for one reader |
+
+use std::{
+    collections::{BTreeSet, HashMap, VecDeque},
+    time::Instant,
+};
+
+use bytes::{Bytes, BytesMut};
+
+use super::{
+    Config, DoneCode, EndOfTrack, GroupOrder, Location, Namespace, NamespaceEvent, Priority, Properties, Refused,
+    RequestCode, ResetCode, Role, SessionCode, SessionError, SubscribeOk, SubscribeOptions, TrackName,
+    wire::{Message, Parameters, RequestId, TrackAlias, WireError},
+};
+
+mod answers;
+mod fetch;
+mod going;
+mod ids;
+pub(crate) mod inbox;
+mod namespaces;
+pub(crate) mod outbox;
+mod requests;
+mod setup;
+mod subscribe;
+#[cfg(test)]
+mod tests;
+pub(crate) mod window;
+
+pub(crate) use ids::Alias;
+
+/// Requests of the peer that may be open at once; further ones are refused with EXCESSIVE_LOAD.
+const MAX_REQUESTS: usize = 4096;
+
+/// A request stream, by a number that its session gave it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Stream(pub(crate) u64);
+
+/// What the peer or the clock did.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// Bytes on its control stream, from the SETUP's type on.
+    Control(Bytes),
+    /// Its control stream ended.
+    ControlEnded,
+    /// It opened a request stream.
+    Opened(Stream),
+    /// Bytes on a request stream.
+    Bytes(Stream, Bytes),
+    /// No more bytes come on a request stream.
+    Finished(Stream),
+    /// A request stream was reset or stopped by the peer: the request is cancelled.
+    Cancelled(Stream, u64),
+    /// Time passed.
+    Tick,
+}
+
+/// What is to be done.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Output {
+    /// Write this on our control stream.
+    Control(Bytes),
+    /// Write this on a request stream; the first of ours opens it.
+    Send(Stream, Bytes),
+    /// Finish our half of a request stream; what the peer still sends is read and forgotten.
+    Retire(Stream),
+    /// Reset our half and stop the peer's.
+    Abandon(Stream, ResetCode),
+    /// SETUP is done. The path is the peer's, where it gave one.
+    Ready(Option<String>),
+    /// Ask the application.
+    Asked(Stream, Asked),
+    /// Tell a request's handle.
+    Tell(Stream, Event),
+    /// The peer wants us to leave for `uri`.
+    GoingAway {
+        /// Where to; empty for the same place.
+        uri: String,
+    },
+    /// Close the connection; nothing follows.
+    Close(SessionError),
+}
+
+/// A request of the peer.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// SUBSCRIBE.
+    Subscribe(TrackName, SubscribeOptions),
+    /// FETCH, with its range turned into locations.
+    Fetch(FetchAsked),
+    /// PUBLISH_NAMESPACE.
+    Announce(Namespace),
+    /// SUBSCRIBE_NAMESPACE.
+    Learn(Namespace),
+}
+
+/// A FETCH that is ready for the application.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FetchAsked {
+    /// The track.
+    pub(crate) track: TrackName,
+    /// First location.
+    pub(crate) start: Location,
+    /// Last location.
+    pub(crate) end: Location,
+    /// Urgency.
+    pub(crate) priority: Priority,
+    /// In which order groups go.
+    pub(crate) order: GroupOrder,
+}
+
+/// What happened to a request that has a handle.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// Ours was not granted; it is over.
+    Refused(Refused),
+    /// Our SUBSCRIBE was granted.
+    Subscribed(SubscribeOk),
+    /// Our FETCH was granted.
+    Fetched,
+    /// Our PUBLISH_NAMESPACE or SUBSCRIBE_NAMESPACE was granted.
+    Granted,
+    /// A namespace came or went.
+    Namespace(NamespaceEvent),
+    /// Our subscription is over, all that belongs to it having arrived.
+    Done(DoneCode, String),
+    /// The peer changed its request: apply, then call [`Core::updated`].
+    Update(Box<Parameters>),
+    /// The peer ended it.
+    Ended,
+}
+
+/// A session's control plane.
+#[derive(Debug)]
+pub(crate) struct Core {
+    role: Role,
+    is_webtransport: bool,
+    is_ready: bool,
+    setup_by: Instant,
+    control: BytesMut,
+    ids: ids::RequestIds,
+    aliases: ids::Aliases,
+    requests: HashMap<Stream, Request>,
+    going: going::Going,
+    timers: BTreeSet<(Instant, Stream)>,
+    outputs: VecDeque<Output>,
+    is_closed: bool,
+}
+
+/// One request stream.
+#[derive(Debug)]
+struct Request {
+    id: RequestId,
+    is_ours: bool,
+    input: BytesMut,
+    /// REQUEST_UPDATEs without an answer.
+    updates: u32,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// The peer's, before its first message.
+    Unread,
+    /// The peer subscribes.
+    Publishing(subscribe::Publishing),
+    /// We subscribe.
+    Subscribing(Box<subscribe::Subscribing>),
+    /// The peer fetches.
+    Serving(fetch::Serving),
+    /// We fetch.
+    Fetching(fetch::Fetching),
+    /// The peer announces.
+    Hearing { granted: bool },
+    /// We announce.
+    Announcing { granted: bool },
+    /// The peer learns.
+    Telling(namespaces::Telling),
+    /// We learn.
+    Learning(namespaces::Learning),
+}
+
+impl Core {
+    /// A session that begins now; our SETUP is the first output.
+    pub(crate) fn new(now: Instant, config: &Config, is_webtransport: bool) -> Self {
+        let mut core = Self {
+            role: config.role,
+            is_webtransport,
+            is_ready: false,
+            setup_by: now + config.setup_timeout,
+            control: BytesMut::new(),
+            ids: ids::RequestIds::new(config.role),
+            aliases: ids::Aliases::default(),
+            requests: HashMap::new(),
+            going: going::Going::default(),
+            timers: BTreeSet::new(),
+            outputs: VecDeque::new(),
+            is_closed: false,
+        };
+        core.send_control(&Message::Setup(setup::ours(config, is_webtransport)));
+        core
+    }
+
+    /// Takes what happened.
+    pub(crate) fn handle(&mut self, now: Instant, input: Input) {
+        if self.is_closed {
+            return;
+        }
+        let done = match input {
+            Input::Control(bytes) => {
+                self.control.extend_from_slice(&bytes);
+                self.read_control(now)
+            }
+            Input::ControlEnded => Err(violation("the peer ended its control stream")),
+            Input::Opened(stream) => {
+                self.requests.insert(stream, Request::new(RequestId(0), false, Kind::Unread));
+                Ok(())
+            }
+            Input::Bytes(stream, bytes) => {
+                if let Some(request) = self.requests.get_mut(&stream) {
+                    request.input.extend_from_slice(&bytes);
+                }
+                self.read_request(now, stream)
+            }
+            Input::Finished(stream) => self.request_finished(stream),
+            Input::Cancelled(stream, code) => {
+                self.request_cancelled(stream, code);
+                Ok(())
+            }
+            Input::Tick => {
+                self.tick(now);
+                Ok(())
+            }
+        };
+        if let Err(error) = done {
+            self.close(error.code, &error.reason);
+        }
+    }
+
+    /// The next thing to do.
+    pub(crate) fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When to call [`handle`](Self::handle) with [`Input::Tick`].
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        if self.is_closed {
+            return None;
+        }
+        let setup = (!self.is_ready).then_some(self.setup_by);
+        let timer = self.timers.first().map(|&(at, _)| at);
+        [setup, timer, self.going.deadline()].into_iter().flatten().min()
+    }
+
+    /// Ends the session.
+    pub(crate) fn close(&mut self, code: SessionCode, reason: &str) {
+        if !self.is_closed {
+            self.is_closed = true;
+            self.outputs.push_back(Output::Close(SessionError { code, reason: reason.to_owned() }));
+        }
+    }
+
+    /// Ends a request from this side, whosever it is.
+    pub(crate) fn cancel(&mut self, stream: Stream, code: ResetCode) {
+        if self.forget(stream).is_some() {
+            self.outputs.push_back(Output::Abandon(stream, code));
+        }
+    }
+
+    /// The number of a request.
+    pub(crate) fn request_id(&self, stream: Stream) -> Option<RequestId> {
+        self.requests.get(&stream).map(|request| request.id)
+    }
+
+    /// Opens a request of ours.
+    fn ask(
+        &mut self,
+        stream: Stream,
+        kind: Kind,
+        message: impl FnOnce(RequestId) -> Message,
+    ) -> Result<(), Refused> {
+        if let Some(refused) = self.going.refuses_ours() {
+            return Err(refused);
+        }
+        let id = self.ids.next();
+        let bytes = encode(&message(id)).map_err(|error| Refused::Error {
+            code: RequestCode::NamespaceTooLarge,
+            reason: format!("the request cannot be written: {}", error.reason),
+            retry_after: None,
+        })?;
+        self.requests.insert(stream, Request::new(id, true, kind));
+        self.outputs.push_back(Output::Send(stream, bytes));
+        Ok(())
+    }
+
+    /// Writes an answer or an update. One that the draft's limits do not allow ends the request.
+    fn send(&mut self, stream: Stream, message: &Message) {
+        match encode(message) {
+            Ok(bytes) => self.outputs.push_back(Output::Send(stream, bytes)),
+            Err(error) => {
+                tracing::warn!(stream = stream.0, %error, "a message cannot be written: its request is ended");
+                self.tell_end(stream);
+                self.cancel(stream, ResetCode::InternalError);
+            }
+        }
+    }
+
+    fn send_control(&mut self, message: &Message) {
+        match encode(message) {
+            Ok(bytes) => self.outputs.push_back(Output::Control(bytes)),
+            Err(error) => self.close(SessionCode::InternalError, &error.reason),
+        }
+    }
+
+    fn tell(&mut self, stream: Stream, event: Event) {
+        self.outputs.push_back(Output::Tell(stream, event));
+    }
+
+    fn tell_end(&mut self, stream: Stream) {
+        self.tell(stream, Event::Ended);
+    }
+
+    /// Lets go of a request's state.
+    fn forget(&mut self, stream: Stream) -> Option<Request> {
+        let request = self.requests.remove(&stream)?;
+        if let Kind::Subscribing(subscribing) = &request.kind {
+            if let Some(alias) = subscribing.alias() {
+                self.aliases.retire(alias);
+            }
+            if let Some(at) = subscribing.timer() {
+                self.timers.remove(&(at, stream));
+            }
+        }
+        if let Kind::Publishing(publishing) = &request.kind {
+            for fetch in publishing.waiting() {
+                self.refuse_now(fetch, RequestCode::InvalidJoiningRequestId, "the subscription is over");
+            }
+        }
+        Some(request)
+    }
+
+    fn tick(&mut self, now: Instant) {
+        if !self.is_ready && now >= self.setup_by {
+            let reason = "the peer sent no SETUP in time: check that it speaks moqt-18";
+            return self.close(SessionCode::ControlMessageTimeout, reason);
+        }
+        let open = self.requests.len();
+        if let Some((code, reason)) = self.going.tick(now, open) {
+            return self.close(code, reason);
+        }
+        while let Some(&(at, stream)) = self.timers.first()
+            && at <= now
+        {
+            self.timers.pop_first();
+            self.done_timer(now, stream);
+        }
+    }
+
+    fn read_control(&mut self, now: Instant) -> Result<(), WireError> {
+        while !self.is_closed {
+            let Some(message) = Message::decode(&mut self.control)? else { break };
+            match message {
+                Message::Setup(setup) if !self.is_ready => {
+                    let path = setup::check(&setup, self.role, self.is_webtransport)?;
+                    self.is_ready = true;
+                    self.outputs.push_back(Output::Ready(path));
+                }
+                Message::Setup(_) => return Err(violation("the peer sent a second SETUP")),
+                _ if !self.is_ready => {
+                    return Err(violation("the peer's control stream does not begin with SETUP"));
+                }
+                Message::Goaway(goaway) => self.control_goaway(now, &goaway)?,
+                other => {
+                    return Err(violation(&format!(
+                        "{} does not belong on the control stream",
+                        requests::name(&other)
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Request {
+    fn new(id: RequestId, is_ours: bool, kind: Kind) -> Self {
+        Self { id, is_ours, input: BytesMut::new(), updates: 0, kind }
+    }
+}
+
+fn encode(message: &Message) -> Result<Bytes, WireError> {
+    let mut output = BytesMut::new();
+    message.encode(&mut output)?;
+    Ok(output.freeze())
+}
+
+fn violation(reason: &str) -> WireError {
+    WireError { code: SessionCode::ProtocolViolation, reason: reason.to_owned() }
+}

@@ -1,0 +1,113 @@
+//! The peer's answers to our requests.
+
+use std::time::Instant;
+
+use super::{Core, Event, Kind, Stream, requests::misplaced};
+use crate::moqt::{
+    DoneCode, Refused, RequestCode,
+    wire::{Message, RequestError, WireError},
+};
+
+impl Core {
+    /// A message of the peer on a request stream of ours.
+    pub(super) fn answered(&mut self, now: Instant, stream: Stream, message: Message) -> Result<(), WireError> {
+        let Some(request) = self.requests.get_mut(&stream) else { return Ok(()) };
+        if let Message::Goaway(goaway) = &message
+            && goaway.request.is_none()
+        {
+            // The peer wants this one request elsewhere. It goes on until either side ends it.
+            return Ok(());
+        }
+        let is_granted = match &request.kind {
+            Kind::Subscribing(subscribing) => subscribing.alias().is_some(),
+            Kind::Fetching(fetching) => fetching.is_granted,
+            Kind::Announcing { granted } => *granted,
+            Kind::Learning(learning) => learning.is_granted,
+            Kind::Unread | Kind::Publishing(_) | Kind::Serving(_) | Kind::Hearing { .. } | Kind::Telling(_) => {
+                return Ok(());
+            }
+        };
+        match message {
+            Message::RequestError(error) if !is_granted => {
+                self.refused(stream, &error);
+                return Ok(());
+            }
+            Message::RequestOk(_) | Message::RequestError(_) if is_granted && request.updates > 0 => {
+                request.updates -= 1;
+                return Ok(());
+            }
+            _ => {}
+        }
+        match (&mut request.kind, message) {
+            (Kind::Subscribing(_), Message::SubscribeOk(ok)) if !is_granted => self.subscribed(stream, ok),
+            (Kind::Subscribing(_), Message::PublishDone(done)) if is_granted => self.done_told(now, stream, done),
+            (Kind::Fetching(_), Message::FetchOk(ok)) if !is_granted => self.fetched(stream, &ok),
+            (Kind::Announcing { granted }, Message::RequestOk(_)) if !is_granted => {
+                *granted = true;
+                self.tell(stream, Event::Granted);
+                Ok(())
+            }
+            (Kind::Learning(learning), Message::RequestOk(_)) if !is_granted => {
+                learning.is_granted = true;
+                self.tell(stream, Event::Granted);
+                Ok(())
+            }
+            (Kind::Learning(_), Message::Namespace(suffix)) if is_granted => {
+                self.namespace_came(stream, &suffix);
+                Ok(())
+            }
+            (Kind::Learning(_), Message::NamespaceDone(suffix)) if is_granted => {
+                self.namespace_went(stream, &suffix)
+            }
+            (_, other) => Err(misplaced(&other, if is_granted { "after the answer" } else { "as this answer" })),
+        }
+    }
+
+    fn refused(&mut self, stream: Stream, error: &RequestError) {
+        let mut reason = error.reason.clone();
+        if let Some(redirect) = &error.redirect {
+            reason = format!("{reason} (redirected to {} {})", redirect.uri, redirect.track);
+        }
+        let refused = Refused::Error { code: error.code, reason, retry_after: error.retry_after };
+        self.tell(stream, Event::Refused(refused));
+        self.retire(stream);
+    }
+
+    /// The peer's half of a request of ours ended in order.
+    pub(super) fn answer_finished(&mut self, stream: Stream) {
+        let Some(request) = self.requests.get(&stream) else { return };
+        match &request.kind {
+            // What it tells comes on data streams or has come.
+            Kind::Subscribing(subscribing) if subscribing.is_done() => {}
+            Kind::Fetching(fetching) if fetching.is_granted => {}
+            _ => {
+                self.answer_missing(stream, "the peer ended it without a word");
+                self.retire(stream);
+            }
+        }
+    }
+
+    /// The peer ended a request of ours other than by an answer.
+    pub(super) fn answer_missing(&mut self, stream: Stream, reason: &str) {
+        let Some(request) = self.requests.get(&stream) else { return };
+        let refused = || {
+            let code = RequestCode::InternalError;
+            Event::Refused(Refused::Error { code, reason: reason.to_owned(), retry_after: None })
+        };
+        let event = match &request.kind {
+            Kind::Subscribing(s) if s.alias().is_some() => {
+                Event::Done(DoneCode::InternalError, reason.to_owned())
+            }
+            Kind::Announcing { granted: true } => Event::Ended,
+            Kind::Learning(learning) if learning.is_granted => {
+                self.all_namespaces_went(stream);
+                Event::Ended
+            }
+            Kind::Subscribing(_) | Kind::Fetching(_) | Kind::Announcing { .. } | Kind::Learning(_) => refused(),
+            Kind::Unread | Kind::Publishing(_) | Kind::Serving(_) | Kind::Hearing { .. } | Kind::Telling(_) => {
+                Event::Ended
+            }
+        };
+        self.tell(stream, event);
+    }
+}

@@ -1,0 +1,126 @@
+//! Announcements on both sides (draft-18 §6, §10.16 to §10.19).
+
+use std::collections::BTreeSet;
+
+use super::{Asked, Core, Event, Kind, Stream, violation};
+use crate::moqt::{
+    Namespace, NamespaceEvent, Refused, RequestCode, ResetCode,
+    wire::{self, Message, Parameters, RequestOk, WireError},
+};
+
+/// Namespaces that one SUBSCRIBE_NAMESPACE may be told of; the peer that tells more is cancelled.
+const MAX_KNOWN: usize = 16_384;
+
+/// The peer learns of namespaces.
+#[derive(Debug)]
+pub(super) struct Telling {
+    prefix: Namespace,
+    is_granted: bool,
+    told: BTreeSet<Namespace>,
+}
+
+/// We learn of namespaces.
+#[derive(Debug)]
+pub(super) struct Learning {
+    prefix: Namespace,
+    pub(super) is_granted: bool,
+    known: BTreeSet<Namespace>,
+}
+
+impl Core {
+    /// Announces.
+    pub(crate) fn announce(&mut self, stream: Stream, namespace: Namespace) -> Result<(), Refused> {
+        self.ask(stream, Kind::Announcing { granted: false }, |request| {
+            let parameters = Parameters::default();
+            Message::PublishNamespace(wire::PublishNamespace { request, namespace, parameters })
+        })
+    }
+
+    /// Asks to be told of namespaces.
+    pub(crate) fn learn(&mut self, stream: Stream, prefix: Namespace) -> Result<(), Refused> {
+        let kind = Kind::Learning(Learning { prefix: prefix.clone(), is_granted: false, known: BTreeSet::new() });
+        self.ask(stream, kind, |request| {
+            let parameters = Parameters::default();
+            Message::SubscribeNamespace(wire::SubscribeNamespace { request, prefix, parameters })
+        })
+    }
+
+    /// Grants an announcement or a namespace subscription of the peer's.
+    pub(crate) fn grant(&mut self, stream: Stream) {
+        let Some(request) = self.requests.get_mut(&stream) else { return };
+        match &mut request.kind {
+            Kind::Hearing { granted } if !*granted => *granted = true,
+            Kind::Telling(telling) if !telling.is_granted => telling.is_granted = true,
+            _ => return,
+        }
+        self.send(stream, &Message::RequestOk(RequestOk::default()));
+    }
+
+    /// Tells the peer of a namespace. One that it knows already, or does not know, changes nothing.
+    pub(crate) fn tell_namespace(&mut self, stream: Stream, event: NamespaceEvent) {
+        let Some(request) = self.requests.get_mut(&stream) else { return };
+        let Kind::Telling(telling) = &mut request.kind else { return };
+        let message = match event {
+            NamespaceEvent::Published(namespace) => {
+                let Some(suffix) = namespace.suffix_of(&telling.prefix) else { return };
+                telling.told.insert(namespace).then_some(Message::Namespace(suffix))
+            }
+            NamespaceEvent::Withdrawn(namespace) => {
+                let Some(suffix) = namespace.suffix_of(&telling.prefix) else { return };
+                telling.told.remove(&namespace).then_some(Message::NamespaceDone(suffix))
+            }
+        };
+        if let Some(message) = message {
+            self.send(stream, &message);
+        }
+    }
+
+    pub(super) fn learn_asked(&mut self, stream: Stream, prefix: Namespace) {
+        let overlap = self.requests.values().find_map(|request| match &request.kind {
+            Kind::Telling(t) if t.prefix.starts_with(&prefix) || prefix.starts_with(&t.prefix) => Some(&t.prefix),
+            _ => None,
+        });
+        if let Some(other) = overlap {
+            let reason = format!("the prefix overlaps with the subscribed {other}");
+            return self.refuse_now(stream, RequestCode::PrefixOverlap, &reason);
+        }
+        let telling = Telling { prefix: prefix.clone(), is_granted: false, told: BTreeSet::new() };
+        self.put(stream, Kind::Telling(telling), Asked::Learn(prefix));
+    }
+
+    fn learning(&mut self, stream: Stream) -> Option<&mut Learning> {
+        match &mut self.requests.get_mut(&stream)?.kind {
+            Kind::Learning(learning) => Some(learning),
+            _ => None,
+        }
+    }
+
+    pub(super) fn namespace_came(&mut self, stream: Stream, suffix: &Namespace) {
+        let Some(learning) = self.learning(stream) else { return };
+        let namespace = learning.prefix.join(suffix);
+        if learning.known.len() >= MAX_KNOWN {
+            self.tell_end(stream);
+            self.cancel(stream, ResetCode::ExcessiveLoad);
+        } else if learning.known.insert(namespace.clone()) {
+            self.tell(stream, Event::Namespace(NamespaceEvent::Published(namespace)));
+        }
+    }
+
+    pub(super) fn namespace_went(&mut self, stream: Stream, suffix: &Namespace) -> Result<(), WireError> {
+        let Some(learning) = self.learning(stream) else { return Ok(()) };
+        let namespace = learning.prefix.join(suffix);
+        if !learning.known.remove(&namespace) {
+            return Err(violation(&format!("NAMESPACE_DONE for {namespace}, which was not published")));
+        }
+        self.tell(stream, Event::Namespace(NamespaceEvent::Withdrawn(namespace)));
+        Ok(())
+    }
+
+    /// The end of the subscription withdraws all that it told.
+    pub(super) fn all_namespaces_went(&mut self, stream: Stream) {
+        let Some(learning) = self.learning(stream) else { return };
+        for namespace in std::mem::take(&mut learning.known) {
+            self.tell(stream, Event::Namespace(NamespaceEvent::Withdrawn(namespace)));
+        }
+    }
+}

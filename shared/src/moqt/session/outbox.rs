@@ -1,0 +1,456 @@
+//! What waits to be sent for one subscription: bounded, and past its bound only the newest group is
+//! kept. It decides what leaves, in which order and what is let go; the driver moves bytes.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::Waker,
+    time::{Duration, Instant},
+};
+
+use super::{subscribe::new_group_from_wire, window::Window};
+use crate::moqt::{
+    DoneCode, Filter, GroupId, GroupOrder, Item, Location, Object, RequestCode, ResetCode, Subgroup, SubgroupEnd,
+    SubgroupId, SubscribeOk, SubscribeOptions, SubscriberEvent, WriterStats,
+    wire::{Parameters, TrackAlias, TrackProperties},
+};
+
+mod lane;
+mod send;
+#[cfg(test)]
+mod tests;
+
+use lane::{Lane, State};
+pub(crate) use send::Next;
+
+/// Bytes that may wait for one subscriber.
+pub(crate) const MAX_BYTES: usize = 4 << 20;
+/// Objects that may wait for one subscriber.
+pub(crate) const MAX_OBJECTS: usize = 4096;
+/// Subgroups that are known at once, those that were abandoned and may still grow included.
+pub(crate) const MAX_LANES: usize = 1024;
+/// Datagrams that may wait; past it the oldest is dropped.
+pub(crate) const MAX_DATAGRAMS: usize = 256;
+/// What an object costs beside its bytes.
+const OVERHEAD: usize = 96;
+/// Groups remembered as skipped, so that each is counted once.
+const MAX_SKIPPED: usize = 64;
+
+/// A subgroup of a track: one stream.
+pub(crate) type LaneId = (GroupId, SubgroupId);
+
+/// Bytes that wait in one session, over all of its subscribers.
+#[derive(Debug, Clone)]
+pub(crate) struct Budget {
+    used: Arc<AtomicUsize>,
+    limit: usize,
+}
+
+impl Budget {
+    /// A budget of so many bytes.
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { used: Arc::default(), limit }
+    }
+    fn is_spent(&self) -> bool {
+        self.used.load(Ordering::Relaxed) > self.limit
+    }
+}
+
+/// How a request for a subscription was answered by the application.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// SUBSCRIBE_OK.
+    Accept(SubscribeOk),
+    /// REQUEST_ERROR.
+    Reject(RequestCode, String),
+}
+
+/// One subscriber's queue.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    options: SubscribeOptions,
+    order: GroupOrder,
+    object_timeout: Option<Duration>,
+    subgroup_timeout: Option<Duration>,
+    /// Set once SUBSCRIBE_OK is sent.
+    alias: Option<TrackAlias>,
+    window: Window,
+    largest: Option<Location>,
+    lanes: BTreeMap<LaneId, Lane>,
+    datagrams: VecDeque<(Instant, Object)>,
+    /// Groups below are not sent any more.
+    floor: GroupId,
+    bytes: usize,
+    objects: usize,
+    budget: Budget,
+    streams: u64,
+    /// Open lanes with something new to write.
+    dirty: BTreeSet<LaneId>,
+    /// Streams to reset.
+    resets: Vec<(u64, ResetCode)>,
+    /// Whether places in the send order changed.
+    reorder: bool,
+    skipped: BTreeSet<GroupId>,
+    stats: WriterStats,
+    answer: Option<Answer>,
+    ending: Option<(DoneCode, String)>,
+    is_closed: bool,
+    new_group: Option<GroupId>,
+    forward_changed: Option<bool>,
+    listener: Option<Waker>,
+}
+
+impl Outbox {
+    /// For a subscription that is asked for; nothing leaves before [`open`](Self::open).
+    pub(crate) fn new(options: SubscribeOptions, budget: Budget) -> Self {
+        Self {
+            options,
+            order: options.order.unwrap_or(GroupOrder::Ascending),
+            object_timeout: options.object_timeout,
+            subgroup_timeout: options.subgroup_timeout,
+            alias: None,
+            window: Window::new(Filter::Unfiltered, None),
+            largest: None,
+            lanes: BTreeMap::new(),
+            datagrams: VecDeque::new(),
+            floor: GroupId(0),
+            bytes: 0,
+            objects: 0,
+            budget,
+            streams: 0,
+            dirty: BTreeSet::new(),
+            resets: Vec::new(),
+            reorder: false,
+            skipped: BTreeSet::new(),
+            stats: WriterStats::default(),
+            answer: None,
+            ending: None,
+            is_closed: false,
+            new_group: None,
+            forward_changed: None,
+            listener: None,
+        }
+    }
+
+    /// Grants the subscription: the filter counts from `ok.largest`, timeouts and order from its properties.
+    pub(crate) fn accept(&mut self, ok: SubscribeOk) {
+        if let Filter::AbsoluteRange(_, end) = self.options.filter
+            && ok.largest.is_some_and(|largest| largest.group > end)
+        {
+            let reason = format!("group {end} and all before it are over");
+            return self.reject(RequestCode::InvalidRange, reason);
+        }
+        let track = TrackProperties::decode(&ok.properties).unwrap_or_default();
+        self.order = self.options.order.or(track.order).unwrap_or(GroupOrder::Ascending);
+        self.object_timeout = smaller(self.options.object_timeout, track.object_timeout);
+        self.subgroup_timeout = smaller(self.options.subgroup_timeout, track.subgroup_timeout);
+        self.largest = ok.largest;
+        self.window = Window::new(self.options.filter, ok.largest);
+        self.answer = Some(Answer::Accept(ok));
+    }
+
+    /// Refuses the subscription.
+    pub(crate) fn reject(&mut self, code: RequestCode, reason: String) {
+        if self.answer.is_none() && !self.is_closed {
+            self.answer = Some(Answer::Reject(code, reason));
+            self.close();
+        }
+    }
+
+    /// The application's answer, once.
+    pub(crate) fn take_answer(&mut self) -> Option<Answer> {
+        self.answer.take()
+    }
+
+    /// Takes an item. `false` once the subscription is over.
+    pub(crate) fn push(&mut self, now: Instant, item: Item) -> bool {
+        if self.is_closed || self.ending.is_some() {
+            return false;
+        }
+        match item {
+            Item::Object(object) => self.push_object(now, object),
+            Item::Datagram(object) => self.push_datagram(now, object),
+            Item::End { group, subgroup, end } => self.push_end(now, (group, subgroup), end),
+        }
+        self.check_range(now);
+        true
+    }
+
+    fn push_object(&mut self, now: Instant, object: Object) {
+        let location = object.location();
+        let Subgroup { group, id, .. } = object.subgroup;
+        self.largest = self.largest.max(Some(location));
+        if !self.window.passes(location) {
+            return;
+        }
+        if group < self.floor {
+            return self.skip(group, 1);
+        }
+        let mut subgroup = object.subgroup;
+        subgroup.from_first &= !self.window.cuts(group);
+        let lane = self.lanes.entry((group, id)).or_insert_with(|| Lane::new(subgroup));
+        if matches!(lane.state, State::Finished(_)) {
+            // It ended and goes on all the same: on a new stream, as a relay does after a reset.
+            *lane = Lane::new(Subgroup { from_first: false, ..subgroup });
+        }
+        if lane.state == State::Abandoned {
+            return self.skip(group, 1);
+        }
+        if !self.options.forward {
+            lane.is_broken = true;
+            return self.bound();
+        }
+        lane.subgroup.from_first &= !lane.is_broken;
+        let cost = cost(&object);
+        if lane.queue.is_empty() {
+            self.reorder = true;
+        }
+        lane.queue.push_back((now, object));
+        self.bytes += cost;
+        self.objects += 1;
+        self.budget.used.fetch_add(cost, Ordering::Relaxed);
+        self.dirty.insert((group, id));
+        self.bound();
+    }
+
+    fn push_datagram(&mut self, now: Instant, object: Object) {
+        let location = object.location();
+        self.largest = self.largest.max(Some(location));
+        if !self.window.passes(location) || !self.options.forward {
+            return;
+        }
+        if self.datagrams.len() >= MAX_DATAGRAMS
+            && let Some((_, oldest)) = self.datagrams.pop_front()
+        {
+            self.skip(oldest.subgroup.group, 1);
+        }
+        self.datagrams.push_back((now, object));
+    }
+
+    fn push_end(&mut self, now: Instant, id: LaneId, end: SubgroupEnd) {
+        let Some(lane) = self.lanes.get_mut(&id) else { return };
+        match end {
+            _ if matches!(lane.state, State::Finished(_)) => {}
+            _ if !lane.is_active() => {
+                self.lanes.remove(&id);
+            }
+            SubgroupEnd::Finished if !lane.is_broken => {
+                lane.end = Some(now);
+                self.dirty.insert(id);
+            }
+            SubgroupEnd::Finished => self.abandon(id, ResetCode::Cancelled, After::Remove),
+            SubgroupEnd::Reset(code) => self.abandon(id, code, After::Remove),
+        }
+    }
+
+    /// Keeps the bounds: all but the newest group is let go, and where that alone is too much, that too.
+    fn bound(&mut self) {
+        let is_over = |outbox: &Self| {
+            outbox.bytes > MAX_BYTES
+                || outbox.objects > MAX_OBJECTS
+                || outbox.lanes.len() > MAX_LANES
+                || (outbox.budget.is_spent() && outbox.bytes > 0)
+        };
+        if !is_over(self) {
+            return;
+        }
+        if let Some((&(newest, _), _)) = self.lanes.last_key_value() {
+            self.skip_below(newest);
+            if is_over(self) {
+                self.skip_below(GroupId(newest.0.saturating_add(1)));
+            }
+        }
+    }
+
+    fn skip_below(&mut self, floor: GroupId) {
+        self.floor = self.floor.max(floor);
+        let old: Vec<LaneId> = self.lanes.range(..(self.floor, SubgroupId(0))).map(|(id, _)| *id).collect();
+        for id in old {
+            self.abandon(id, ResetCode::TooFarBehind, After::Remove);
+        }
+    }
+
+    /// Lets go of what a lane has not sent. One that handed all to the connection is left to it.
+    fn abandon(&mut self, id: LaneId, code: ResetCode, after: After) {
+        let Some(lane) = self.lanes.get_mut(&id) else { return };
+        let (objects, bytes) = lane.clear();
+        let mut lost = objects as u64;
+        self.bytes = self.bytes.saturating_sub(bytes);
+        self.objects = self.objects.saturating_sub(objects);
+        self.budget.used.fetch_sub(bytes, Ordering::Relaxed);
+        if let State::Open(stream) = lane.state {
+            self.resets.push((stream, code));
+            if let Some((_, payload)) = lane.writing.take() {
+                lost += 1;
+                self.stats.objects = self.stats.objects.saturating_sub(1);
+                self.stats.bytes = self.stats.bytes.saturating_sub(payload as u64);
+            }
+        }
+        match after {
+            After::Keep if lane.end.is_none() => lane.state = State::Abandoned,
+            After::Restart if lane.end.is_none() => {
+                *lane = Lane::new(Subgroup { from_first: false, ..lane.subgroup });
+                lane.is_broken = true;
+            }
+            After::Keep | After::Remove | After::Restart => {
+                self.lanes.remove(&id);
+            }
+        }
+        self.dirty.remove(&id);
+        self.reorder = true;
+        if lost > 0 && (code == ResetCode::TooFarBehind || code == ResetCode::DeliveryTimeout) {
+            self.skip(id.0, lost);
+        }
+    }
+
+    fn skip(&mut self, group: GroupId, objects: u64) {
+        self.stats.skipped_objects += objects;
+        if self.skipped.insert(group) {
+            self.stats.skipped_groups += 1;
+            if self.skipped.len() > MAX_SKIPPED {
+                self.skipped.pop_first();
+            }
+        }
+    }
+
+    /// An AbsoluteRange ends by itself once its groups are through.
+    fn check_range(&mut self, now: Instant) {
+        if self.ending.is_none()
+            && self.largest.is_some_and(|largest| self.window.is_past(largest.group))
+            && !self.lanes.values().any(Lane::is_active)
+        {
+            self.end(now, DoneCode::SubscriptionEnded, "the range that was asked for is over".to_owned());
+        }
+    }
+
+    /// Ends the subscription once all that waits has left. Streams without an end are finished where the
+    /// code says that nothing more exists, and reset otherwise.
+    pub(crate) fn end(&mut self, now: Instant, code: DoneCode, reason: String) {
+        if self.is_closed || self.ending.is_some() {
+            return;
+        }
+        let is_whole = code == DoneCode::TrackEnded || code == DoneCode::SubscriptionEnded;
+        let ids: Vec<LaneId> = self.lanes.keys().copied().collect();
+        for id in ids {
+            let Some(lane) = self.lanes.get_mut(&id) else { continue };
+            if !lane.is_active() {
+                if !matches!(lane.state, State::Finished(_)) {
+                    self.lanes.remove(&id);
+                }
+            } else if lane.end.is_none() {
+                if is_whole && !lane.is_broken {
+                    lane.end = Some(now);
+                    self.dirty.insert(id);
+                } else {
+                    self.abandon(id, ResetCode::Cancelled, After::Remove);
+                }
+            }
+        }
+        self.ending = Some((code, reason));
+    }
+
+    /// The subscription is over: what waits is let go, and whoever listens is told.
+    pub(crate) fn close(&mut self) {
+        self.is_closed = true;
+        let ids: Vec<LaneId> = self.lanes.keys().copied().collect();
+        for id in ids {
+            self.abandon(id, ResetCode::Cancelled, After::Remove);
+        }
+        self.datagrams.clear();
+        self.wake();
+    }
+
+    /// Whether the subscription is over.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed || self.ending.is_some()
+    }
+
+    /// What was sent and skipped.
+    pub(crate) fn stats(&self) -> WriterStats {
+        self.stats
+    }
+
+    /// What the subscriber changed; newer changes of a kind replace older ones. `None`: nothing yet, and
+    /// `listener` is woken for more.
+    pub(crate) fn take_event(&mut self, listener: &Waker) -> Option<SubscriberEvent> {
+        if let Some(forward) = self.forward_changed.take() {
+            return Some(SubscriberEvent::Forward(forward));
+        }
+        if let Some(after) = self.new_group.take() {
+            return Some(SubscriberEvent::NewGroup(after));
+        }
+        self.listener = Some(listener.clone());
+        None
+    }
+
+    fn wake(&mut self) {
+        if let Some(listener) = self.listener.take() {
+            listener.wake();
+        }
+    }
+
+    /// Applies the subscriber's REQUEST_UPDATE; gives the largest location for the answer.
+    pub(crate) fn update(&mut self, now: Instant, parameters: &Parameters) -> Option<Location> {
+        self.options.priority = parameters.priority.unwrap_or(self.options.priority);
+        self.order = parameters.order.unwrap_or(self.order);
+        self.object_timeout = parameters.object_timeout.filter(|t| !t.is_zero()).or(self.object_timeout);
+        self.subgroup_timeout = parameters.subgroup_timeout.filter(|t| !t.is_zero()).or(self.subgroup_timeout);
+        self.reorder = true;
+        if let Some(filter) = parameters.filter {
+            self.options.filter = filter;
+            let window = Window::new(filter, self.largest);
+            self.window = window;
+            self.abandon_all(After::Remove, |id| window.excludes(id.0));
+        }
+        if let Some(forward) = parameters.forward.filter(|&f| f != self.options.forward) {
+            self.options.forward = forward;
+            self.forward_changed = Some(forward);
+            if !forward {
+                // Objects after a pause go on a new stream: the old one cannot skip what was left out.
+                self.datagrams.clear();
+                self.abandon_all(After::Restart, |_| true);
+            }
+        }
+        if let Some(wire) = parameters.new_group {
+            self.new_group = self.new_group.max(Some(new_group_from_wire(wire)));
+        }
+        self.check_range(now);
+        self.wake();
+        self.largest
+    }
+
+    fn abandon_all(&mut self, after: After, which: impl Fn(LaneId) -> bool) {
+        let ids: Vec<LaneId> =
+            self.lanes.iter().filter(|(id, l)| l.is_active() && which(**id)).map(|(id, _)| *id).collect();
+        for id in ids {
+            self.abandon(id, ResetCode::Cancelled, after);
+        }
+    }
+}
+
+/// What becomes of a lane that is abandoned.
+#[derive(Debug, Clone, Copy)]
+enum After {
+    /// Something else keeps its later objects out, or none come.
+    Remove,
+    /// Its later objects are let go too.
+    Keep,
+    /// Its later objects go on a new stream.
+    Restart,
+}
+
+/// What an object takes of the bounds.
+fn cost(object: &Object) -> usize {
+    object.payload.len() + object.properties.0.len() + OVERHEAD
+}
+
+fn smaller(a: Option<Duration>, b: Option<Duration>) -> Option<Duration> {
+    let some = |t: Option<Duration>| t.filter(|t| !t.is_zero());
+    match (some(a), some(b)) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}

@@ -1,0 +1,221 @@
+//! The driver's side of an outbox: which streams to open, what to write, what to give up.
+
+use std::{collections::BTreeSet, time::Instant};
+
+use bytes::{Bytes, BytesMut};
+
+use super::{After, LaneId, Outbox, State};
+use crate::moqt::{
+    DoneCode, GroupId, Priority, ResetCode,
+    priority::{rank, send_order},
+    wire::{SubgroupHeader, TrackAlias, encode_datagram, encode_object_header},
+};
+
+/// What a stream does next.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Write this.
+    Write(Vec<Bytes>),
+    /// End in order; abandon it where not all is acknowledged by then.
+    Finish(Option<Instant>),
+    /// Wait: the lane is marked when there is more.
+    Wait,
+}
+
+impl Outbox {
+    /// SUBSCRIBE_OK is sent: data may leave under this name.
+    pub(crate) fn open(&mut self, alias: TrackAlias) {
+        self.alias = Some(alias);
+    }
+
+    /// The most urgent lane that waits for a stream, and its place in the send order.
+    pub(crate) fn waiting(&self) -> Option<(i32, LaneId)> {
+        self.alias?;
+        let mut waits = self
+            .lanes
+            .iter()
+            .filter(|(_, lane)| lane.state == State::Waiting && !lane.queue.is_empty())
+            .peekable();
+        waits.peek()?;
+        let live = self.live();
+        waits.map(|(id, lane)| (self.place(&live, *id, lane.subgroup.priority), *id)).min()
+    }
+
+    /// A lane got its stream.
+    pub(crate) fn opened(&mut self, id: LaneId, stream: u64) {
+        if let Some(lane) = self.lanes.get_mut(&id) {
+            lane.state = State::Open(stream);
+            self.reorder = true;
+        }
+    }
+
+    /// Open lanes with something new to write.
+    pub(crate) fn take_dirty(&mut self) -> Vec<u64> {
+        let lanes = &self.lanes;
+        let streams = self.dirty.iter().filter_map(|id| match lanes.get(id)?.state {
+            State::Open(stream) => Some(stream),
+            State::Waiting | State::Finished(_) | State::Abandoned => None,
+        });
+        let streams = streams.collect();
+        self.dirty.clear();
+        streams
+    }
+
+    /// Streams to reset.
+    pub(crate) fn take_resets(&mut self) -> Vec<(u64, ResetCode)> {
+        std::mem::take(&mut self.resets)
+    }
+
+    /// New places in the send order, where they changed.
+    pub(crate) fn take_orders(&mut self) -> Vec<(u64, i32)> {
+        if !std::mem::take(&mut self.reorder) {
+            return Vec::new();
+        }
+        let live = self.live();
+        let orders = self.lanes.iter().filter_map(|(id, lane)| match lane.state {
+            State::Open(stream) | State::Finished(stream) => {
+                Some((stream, self.place(&live, *id, lane.subgroup.priority)))
+            }
+            State::Waiting | State::Abandoned => None,
+        });
+        orders.collect()
+    }
+
+    /// What the stream of a lane does next, its last bytes being written.
+    pub(crate) fn next(&mut self, now: Instant, id: LaneId, stream: u64) -> Next {
+        let Some(lane) = self.lanes.get_mut(&id).filter(|lane| lane.state == State::Open(stream)) else {
+            return Next::Wait;
+        };
+        let Some(alias) = self.alias else { return Next::Wait };
+        lane.writing = None;
+        let Some((at, _)) = lane.queue.front() else {
+            let Some(end) = lane.end else { return Next::Wait };
+            lane.state = State::Finished(stream);
+            self.check_range(now);
+            return Next::Finish(self.subgroup_timeout.map(|timeout| end + timeout));
+        };
+        if self.object_timeout.is_some_and(|timeout| now.saturating_duration_since(*at) > timeout) {
+            self.abandon(id, ResetCode::DeliveryTimeout, After::Keep);
+            return Next::Wait;
+        }
+        let Some((at, object)) = lane.queue.pop_front() else { return Next::Wait };
+        let header = SubgroupHeader {
+            alias,
+            group: id.0,
+            subgroup: Some(id.1),
+            priority: Some(lane.subgroup.priority),
+            ends_group: lane.subgroup.ends_group,
+            from_first: lane.subgroup.from_first,
+            has_properties: true,
+        };
+        let mut head = BytesMut::with_capacity(64);
+        if !lane.has_header {
+            lane.has_header = true;
+            self.streams += 1;
+            header.encode(&mut head);
+        }
+        encode_object_header(lane.previous, &header, &object, &mut head);
+        lane.previous = Some(object.id);
+        lane.writing = Some((at, object.payload.len()));
+        let cost = super::cost(&object);
+        self.bytes = self.bytes.saturating_sub(cost);
+        self.objects = self.objects.saturating_sub(1);
+        self.budget.used.fetch_sub(cost, std::sync::atomic::Ordering::Relaxed);
+        self.stats.objects += 1;
+        self.stats.bytes += object.payload.len() as u64;
+        let mut chunks = vec![head.freeze()];
+        if !object.payload.is_empty() {
+            chunks.push(object.payload);
+        }
+        Next::Write(chunks)
+    }
+
+    /// A stream is gone: acknowledged to its end, or stopped by the peer, in which case the rest of its
+    /// subgroup is let go.
+    pub(crate) fn gone(&mut self, id: LaneId, stream: u64) {
+        match self.lanes.get(&id).map(|lane| lane.state) {
+            Some(State::Finished(known)) if known == stream => {
+                self.lanes.remove(&id);
+                self.reorder = true;
+            }
+            Some(State::Open(known)) if known == stream => {
+                self.abandon(id, ResetCode::Cancelled, After::Keep);
+            }
+            _ => {}
+        }
+    }
+
+    /// The next datagram that is still worth sending.
+    pub(crate) fn next_datagram(&mut self, now: Instant) -> Option<Bytes> {
+        let alias = self.alias?;
+        let timeout = super::smaller(self.object_timeout, self.subgroup_timeout);
+        while let Some((at, object)) = self.datagrams.pop_front() {
+            if timeout.is_some_and(|timeout| now.saturating_duration_since(at) > timeout) {
+                self.skip(object.subgroup.group, 1);
+                continue;
+            }
+            self.stats.objects += 1;
+            self.stats.bytes += object.payload.len() as u64;
+            return Some(encode_datagram(alias, &object));
+        }
+        None
+    }
+
+    /// PUBLISH_DONE, once it may be sent: code, words and how many streams there were.
+    pub(crate) fn take_done(&mut self) -> Option<(DoneCode, String, u64)> {
+        let is_busy = self.lanes.values().any(super::Lane::is_active);
+        if self.is_closed || is_busy || !self.datagrams.is_empty() || !self.resets.is_empty() {
+            return None;
+        }
+        self.alias?;
+        let (code, reason) = self.ending.take()?;
+        self.close();
+        Some((code, reason, self.streams))
+    }
+
+    /// Lets go of what is too late (draft-18 §8).
+    pub(crate) fn expire(&mut self, now: Instant) {
+        let late: Vec<LaneId> = self
+            .lanes
+            .iter()
+            .filter(|(_, lane)| self.due(lane).is_some_and(|due| due <= now))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in late {
+            self.abandon(id, ResetCode::DeliveryTimeout, After::Keep);
+        }
+        self.check_range(now);
+    }
+
+    /// When to call [`expire`](Self::expire).
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        if self.object_timeout.is_none() && self.subgroup_timeout.is_none() {
+            return None;
+        }
+        self.lanes.values().filter_map(|lane| self.due(lane)).min()
+    }
+
+    fn due(&self, lane: &super::Lane) -> Option<Instant> {
+        if !lane.is_active() {
+            return None;
+        }
+        let object = self.object_timeout.and_then(|timeout| Some(lane.oldest()? + timeout));
+        let subgroup = self.subgroup_timeout.and_then(|timeout| Some(lane.end? + timeout));
+        [object, subgroup].into_iter().flatten().min()
+    }
+
+    /// Groups with streams or objects that wait for one, ascending.
+    fn live(&self) -> Vec<GroupId> {
+        let groups: BTreeSet<GroupId> = self
+            .lanes
+            .iter()
+            .filter(|(_, lane)| lane.is_active() || matches!(lane.state, State::Finished(_)))
+            .map(|(id, _)| id.0)
+            .collect();
+        groups.into_iter().collect()
+    }
+
+    fn place(&self, live: &[GroupId], id: LaneId, publisher: Priority) -> i32 {
+        send_order(self.options.priority, publisher, rank(live, id.0, self.order), id.1)
+    }
+}

@@ -1,0 +1,238 @@
+//! The peer's requests, and how request streams end (draft-18 §3.3.2, §10).
+
+use std::time::Instant;
+
+use super::{
+    Asked, Core, Event, Kind, MAX_REQUESTS, Output, Stream, encode, subscribe, violation,
+};
+use crate::moqt::{
+    RequestCode, ResetCode,
+    wire::{Message, Parameters, RequestError, RequestId, RequestOk, RequestUpdate, WireError},
+};
+
+impl Core {
+    /// Reads what came on a request stream, message by message.
+    pub(super) fn read_request(&mut self, now: Instant, stream: Stream) -> Result<(), WireError> {
+        while !self.is_closed {
+            let Some(request) = self.requests.get_mut(&stream) else { break };
+            let Some(message) = Message::decode(&mut request.input)? else { break };
+            if request.is_ours {
+                self.answered(now, stream, message)?;
+            } else if matches!(request.kind, Kind::Unread) {
+                self.asked(stream, message)?;
+            } else {
+                match message {
+                    Message::RequestUpdate(update) => self.update_asked(stream, &update)?,
+                    Message::Goaway(goaway) if goaway.request.is_none() => {}
+                    other => return Err(misplaced(&other, "after a request")),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The first message of a peer's request stream.
+    fn asked(&mut self, stream: Stream, message: Message) -> Result<(), WireError> {
+        let Some(id) = request_id(&message) else { return Err(misplaced(&message, "first on a request stream")) };
+        self.ids.take(id)?;
+        let open = self.requests.len();
+        let Some(request) = self.requests.get_mut(&stream) else { return Ok(()) };
+        request.id = id;
+        if self.going.refuses_theirs() {
+            self.refuse_now(stream, RequestCode::GoingAway, "this side is going away: connect anew");
+            return Ok(());
+        }
+        if open > MAX_REQUESTS {
+            self.refuse_now(stream, RequestCode::ExcessiveLoad, "too many requests are open in this session");
+            return Ok(());
+        }
+        match message {
+            Message::Subscribe(ask) => self.subscribe_asked(stream, ask),
+            Message::Fetch(ask) => self.fetch_asked(stream, ask),
+            Message::PublishNamespace(ask) => {
+                self.put(stream, Kind::Hearing { granted: false }, Asked::Announce(ask.namespace));
+            }
+            Message::SubscribeNamespace(ask) => self.learn_asked(stream, ask.prefix),
+            other => {
+                let reason = format!("{} is not supported here", name(&other));
+                self.refuse_now(stream, RequestCode::NotSupported, &reason);
+            }
+        }
+        Ok(())
+    }
+
+    fn update_asked(&mut self, stream: Stream, update: &RequestUpdate) -> Result<(), WireError> {
+        self.ids.take(update.request)?;
+        let Some(request) = self.requests.get_mut(&stream) else { return Ok(()) };
+        match &mut request.kind {
+            Kind::Publishing(publishing) => {
+                if let subscribe::Hold::Full = publishing.hold(&update.parameters) {
+                    self.tell_end(stream);
+                    self.refuse_now(stream, RequestCode::ExcessiveLoad, "too many updates before the answer");
+                    return Ok(());
+                }
+                if publishing.is_established() {
+                    self.tell(stream, Event::Update(Box::new(update.parameters.clone())));
+                }
+            }
+            Kind::Serving(_) => self.tell(stream, Event::Update(Box::new(update.parameters.clone()))),
+            Kind::Telling(_) if update.parameters.prefix.is_some() => {
+                self.tell_end(stream);
+                let reason = "a namespace subscription's prefix cannot be changed here: subscribe anew";
+                self.refuse_now(stream, RequestCode::NotSupported, reason);
+            }
+            Kind::Telling(_) | Kind::Hearing { .. } => {
+                let ok = RequestOk::default();
+                self.send(stream, &Message::RequestOk(ok));
+            }
+            Kind::Unread
+            | Kind::Subscribing(_)
+            | Kind::Fetching(_)
+            | Kind::Announcing { .. }
+            | Kind::Learning(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Answers an update of the peer's, which has been applied.
+    pub(crate) fn updated(&mut self, stream: Stream, largest: Option<crate::moqt::Location>) {
+        let Some(request) = self.requests.get_mut(&stream) else { return };
+        if let Kind::Publishing(publishing) = &mut request.kind {
+            publishing.updated(largest);
+        }
+        let parameters = Parameters { largest, ..Parameters::default() };
+        self.send(stream, &Message::RequestOk(RequestOk { parameters, ..RequestOk::default() }));
+        self.release_joining(stream);
+    }
+
+    /// Refuses a request of the peer's on behalf of the application.
+    pub(crate) fn refuse(&mut self, stream: Stream, code: RequestCode, reason: &str) {
+        self.refuse_now(stream, code, reason);
+    }
+
+    pub(super) fn refuse_now(&mut self, stream: Stream, code: RequestCode, reason: &str) {
+        if self.forget(stream).is_none() {
+            return;
+        }
+        let error = RequestError { code, retry_after: None, reason: clipped(reason), redirect: None };
+        match encode(&Message::RequestError(error)) {
+            Ok(bytes) => {
+                self.outputs.push_back(Output::Send(stream, bytes));
+                self.outputs.push_back(Output::Retire(stream));
+            }
+            Err(_) => self.outputs.push_back(Output::Abandon(stream, ResetCode::InternalError)),
+        }
+    }
+
+    /// Keeps a request of the peer's and asks the application.
+    pub(super) fn put(&mut self, stream: Stream, kind: Kind, asked: Asked) {
+        if let Some(request) = self.requests.get_mut(&stream) {
+            request.kind = kind;
+            self.outputs.push_back(Output::Asked(stream, asked));
+        }
+    }
+
+    /// The peer finished its half.
+    pub(super) fn request_finished(&mut self, stream: Stream) -> Result<(), WireError> {
+        let Some(request) = self.requests.get(&stream) else { return Ok(()) };
+        if !request.input.is_empty() {
+            return Err(violation("a request stream ended in the middle of a message"));
+        }
+        if request.is_ours {
+            self.answer_finished(stream);
+            return Ok(());
+        }
+        match &request.kind {
+            // The requester will not change it any more.
+            Kind::Publishing(_) | Kind::Serving(_) => {}
+            // Draft-18 §6.1: a FIN takes a namespace subscription back; an announcement likewise.
+            Kind::Hearing { .. } | Kind::Telling(_) => {
+                self.tell_end(stream);
+                self.retire(stream);
+            }
+            Kind::Unread => self.retire(stream),
+            Kind::Subscribing(_) | Kind::Fetching(_) | Kind::Announcing { .. } | Kind::Learning(_) => {}
+        }
+        Ok(())
+    }
+
+    /// The peer reset its half of a request stream, or stopped ours.
+    pub(super) fn request_cancelled(&mut self, stream: Stream, code: u64) {
+        let Some(request) = self.requests.get(&stream) else { return };
+        if request.is_ours {
+            let reason = format!("the peer cancelled it with {}", ResetCode(code));
+            self.answer_missing(stream, &reason);
+        } else {
+            self.tell_end(stream);
+        }
+        self.cancel(stream, ResetCode::Cancelled);
+    }
+
+    /// Ends our half in order and forgets the request.
+    pub(super) fn retire(&mut self, stream: Stream) {
+        if self.forget(stream).is_some() {
+            self.outputs.push_back(Output::Retire(stream));
+        }
+    }
+}
+
+/// The request ID of a message that may begin a request stream.
+fn request_id(message: &Message) -> Option<RequestId> {
+    match message {
+        Message::Subscribe(m) => Some(m.request),
+        Message::Publish(m) => Some(m.request),
+        Message::Fetch(m) => Some(m.request),
+        Message::TrackStatus(m) => Some(m.request),
+        Message::PublishNamespace(m) => Some(m.request),
+        Message::SubscribeNamespace(m) => Some(m.request),
+        Message::SubscribeTracks(m) => Some(m.request),
+        Message::Setup(_)
+        | Message::Goaway(_)
+        | Message::SubscribeOk(_)
+        | Message::RequestUpdate(_)
+        | Message::PublishDone(_)
+        | Message::FetchOk(_)
+        | Message::Namespace(_)
+        | Message::NamespaceDone(_)
+        | Message::PublishBlocked(_)
+        | Message::RequestOk(_)
+        | Message::RequestError(_) => None,
+    }
+}
+
+/// The draft's name of a message.
+pub(super) fn name(message: &Message) -> &'static str {
+    match message {
+        Message::Setup(_) => "SETUP",
+        Message::Goaway(_) => "GOAWAY",
+        Message::Subscribe(_) => "SUBSCRIBE",
+        Message::SubscribeOk(_) => "SUBSCRIBE_OK",
+        Message::RequestUpdate(_) => "REQUEST_UPDATE",
+        Message::Publish(_) => "PUBLISH",
+        Message::PublishDone(_) => "PUBLISH_DONE",
+        Message::Fetch(_) => "FETCH",
+        Message::FetchOk(_) => "FETCH_OK",
+        Message::TrackStatus(_) => "TRACK_STATUS",
+        Message::PublishNamespace(_) => "PUBLISH_NAMESPACE",
+        Message::Namespace(_) => "NAMESPACE",
+        Message::NamespaceDone(_) => "NAMESPACE_DONE",
+        Message::SubscribeNamespace(_) => "SUBSCRIBE_NAMESPACE",
+        Message::SubscribeTracks(_) => "SUBSCRIBE_TRACKS",
+        Message::PublishBlocked(_) => "PUBLISH_BLOCKED",
+        Message::RequestOk(_) => "REQUEST_OK",
+        Message::RequestError(_) => "REQUEST_ERROR",
+    }
+}
+
+pub(super) fn misplaced(message: &Message, place: &str) -> WireError {
+    violation(&format!("{} may not come {place}", name(message)))
+}
+
+/// A reason phrase has at most 1024 bytes (draft-18 §1.4.4).
+pub(super) fn clipped(reason: &str) -> String {
+    let mut end = reason.len().min(1024);
+    while !reason.is_char_boundary(end) {
+        end -= 1;
+    }
+    reason[..end].to_owned()
+}

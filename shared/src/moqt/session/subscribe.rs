@@ -1,0 +1,347 @@
+//! Subscriptions on both sides (draft-18 §5.1, §10.8 to §10.12).
+
+use std::time::{Duration, Instant};
+
+use super::{Asked, Core, Event, Kind, Stream, requests::clipped, violation};
+use crate::moqt::{
+    DoneCode, Filter, GroupId, Location, Priority, Refused, RequestCode, SubscribeOk, SubscribeOptions, TrackName,
+    wire::{self, Message, Parameters, PublishDone, RequestUpdate, TrackAlias, WireError},
+};
+
+/// Updates that may wait for the answer to their request.
+const MAX_HELD: usize = 16;
+/// Joining fetches that may wait for the answer to their subscription.
+const MAX_JOINING: usize = 16;
+/// How long streams may stay out after PUBLISH_DONE where no delivery timeout says.
+const LATE: Duration = Duration::from_secs(2);
+/// How long open streams are waited for after that.
+const VERY_LATE: Duration = Duration::from_secs(10);
+
+/// The peer subscribes to a track of ours.
+#[derive(Debug)]
+pub(super) struct Publishing {
+    pub(super) track: TrackName,
+    is_established: bool,
+    forward: bool,
+    /// Draft-18 §5.1: the largest location that the subscriber was told of.
+    joining: Option<Location>,
+    held: Vec<Parameters>,
+    /// Updates told to the application and not applied yet.
+    unapplied: usize,
+    waiting: Vec<(Stream, wire::Fetch)>,
+}
+
+/// Whether an update was kept.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Hold {
+    /// It was, or need not be.
+    Kept,
+    /// Too many wait.
+    Full,
+}
+
+impl Publishing {
+    pub(super) fn is_established(&self) -> bool {
+        self.is_established
+    }
+
+    /// Notes an update; before the answer it is kept for after it.
+    pub(super) fn hold(&mut self, parameters: &Parameters) -> Hold {
+        if self.is_established {
+            self.unapplied += 1;
+            self.resume(parameters);
+        } else if self.held.len() >= MAX_HELD {
+            return Hold::Full;
+        } else {
+            self.held.push(parameters.clone());
+        }
+        Hold::Kept
+    }
+
+    fn resume(&mut self, parameters: &Parameters) {
+        if let Some(forward) = parameters.forward {
+            if forward && !self.forward {
+                self.joining = None;
+            }
+            self.forward = forward;
+        }
+    }
+
+    pub(super) fn updated(&mut self, largest: Option<Location>) {
+        self.unapplied = self.unapplied.saturating_sub(1);
+        if self.joining.is_none() {
+            self.joining = largest;
+        }
+    }
+
+    pub(super) fn waiting(&self) -> Vec<Stream> {
+        self.waiting.iter().map(|(stream, _)| *stream).collect()
+    }
+
+    /// What a joining fetch gets now: its track and last location, a refusal, or `None` to wait.
+    pub(super) fn join(&self) -> Option<Result<(TrackName, Location), &'static str>> {
+        if !self.is_established || self.unapplied > 0 {
+            return None;
+        }
+        Some(match (self.forward, self.joining) {
+            (false, _) => Err("the subscription to join does not forward objects"),
+            (true, None) => Err("nothing is published yet"),
+            (true, Some(largest)) => Ok((self.track.clone(), largest)),
+        })
+    }
+
+    pub(super) fn wait(&mut self, stream: Stream, fetch: wire::Fetch) -> Hold {
+        if self.waiting.len() >= MAX_JOINING {
+            return Hold::Full;
+        }
+        self.waiting.push((stream, fetch));
+        Hold::Kept
+    }
+}
+
+/// We subscribe to a track of the peer's.
+#[derive(Debug)]
+pub(super) struct Subscribing {
+    timeout: Duration,
+    alias: Option<TrackAlias>,
+    open: u64,
+    ended: u64,
+    done: Option<Done>,
+}
+
+#[derive(Debug)]
+struct Done {
+    code: DoneCode,
+    reason: String,
+    streams: u64,
+    timer: Instant,
+    is_late: bool,
+}
+
+impl Subscribing {
+    pub(super) fn alias(&self) -> Option<TrackAlias> {
+        self.alias
+    }
+    pub(super) fn is_done(&self) -> bool {
+        self.done.is_some()
+    }
+    pub(super) fn timer(&self) -> Option<Instant> {
+        self.done.as_ref().map(|done| done.timer)
+    }
+}
+
+impl Core {
+    /// Subscribes.
+    pub(crate) fn subscribe(
+        &mut self,
+        stream: Stream,
+        track: TrackName,
+        options: &SubscribeOptions,
+    ) -> Result<(), Refused> {
+        let timeout = [options.object_timeout, options.subgroup_timeout].into_iter().flatten().max();
+        let subscribing =
+            Subscribing { timeout: timeout.unwrap_or(LATE), alias: None, open: 0, ended: 0, done: None };
+        let parameters = parameters(options);
+        self.ask(stream, Kind::Subscribing(Box::new(subscribing)), |request| {
+            Message::Subscribe(wire::Subscribe { request, track, parameters })
+        })
+    }
+
+    /// Changes a granted subscription of ours.
+    pub(crate) fn update(&mut self, stream: Stream, parameters: Parameters) {
+        let Some(open) = self.requests.get_mut(&stream) else { return };
+        if let Kind::Subscribing(s) = &open.kind
+            && s.done.is_none()
+        {
+            open.updates += 1;
+            let request = self.ids.next();
+            self.send(stream, &Message::RequestUpdate(RequestUpdate { request, parameters }));
+        }
+    }
+
+    /// Grants a subscription of the peer's; gives the track's name on data streams.
+    pub(crate) fn grant_subscribe(&mut self, stream: Stream, ok: &SubscribeOk) -> Option<TrackAlias> {
+        let alias = self.aliases.next();
+        let Kind::Publishing(publishing) = &mut self.requests.get_mut(&stream)?.kind else { return None };
+        publishing.is_established = true;
+        publishing.joining = ok.largest;
+        let held = std::mem::take(&mut publishing.held);
+        for parameters in &held {
+            let _ = publishing.hold(parameters);
+        }
+        let parameters = Parameters { largest: ok.largest, expires: ok.expires, ..Parameters::default() };
+        let properties = ok.properties.clone();
+        self.send(stream, &Message::SubscribeOk(wire::SubscribeOk { alias, parameters, properties }));
+        for parameters in held {
+            self.tell(stream, Event::Update(Box::new(parameters)));
+        }
+        self.release_joining(stream);
+        Some(alias)
+    }
+
+    /// Ends a subscription of the peer's, all of whose streams are finished or reset.
+    pub(crate) fn publish_done(&mut self, stream: Stream, code: DoneCode, reason: &str, streams: u64) {
+        if self.requests.contains_key(&stream) {
+            let done = PublishDone { code, streams, reason: clipped(reason) };
+            self.send(stream, &Message::PublishDone(done));
+            self.retire(stream);
+        }
+    }
+
+    /// What an alias of the peer stands for.
+    pub(crate) fn alias(&self, alias: TrackAlias) -> super::Alias {
+        self.aliases.find(alias)
+    }
+
+    /// A data stream of a subscription of ours began.
+    pub(crate) fn data_began(&mut self, stream: Stream) {
+        if let Some(s) = self.subscribing(stream) {
+            s.open += 1;
+        }
+    }
+
+    /// A data stream of a subscription of ours ended, its items being delivered.
+    pub(crate) fn data_ended(&mut self, stream: Stream) {
+        if let Some(s) = self.subscribing(stream) {
+            s.open = s.open.saturating_sub(1);
+            s.ended += 1;
+            self.done_check(stream);
+        }
+    }
+
+    fn subscribing(&mut self, stream: Stream) -> Option<&mut Subscribing> {
+        match &mut self.requests.get_mut(&stream)?.kind {
+            Kind::Subscribing(subscribing) => Some(subscribing),
+            _ => None,
+        }
+    }
+
+    pub(super) fn subscribe_asked(&mut self, stream: Stream, ask: wire::Subscribe) {
+        let is_duplicate = self.requests.values().any(|request| match &request.kind {
+            Kind::Publishing(publishing) => publishing.track == ask.track,
+            _ => false,
+        });
+        if is_duplicate {
+            let reason = format!("{} is already subscribed to in this session", ask.track);
+            return self.refuse_now(stream, RequestCode::DuplicateSubscription, &reason);
+        }
+        let options = options(&ask.parameters);
+        let publishing = Publishing {
+            track: ask.track.clone(),
+            is_established: false,
+            forward: options.forward,
+            joining: None,
+            held: Vec::new(),
+            unapplied: 0,
+            waiting: Vec::new(),
+        };
+        self.put(stream, Kind::Publishing(publishing), Asked::Subscribe(ask.track, options));
+    }
+
+    /// Joining fetches that waited are asked for now, where their subscription is in shape for it.
+    pub(super) fn release_joining(&mut self, stream: Stream) {
+        let Some(request) = self.requests.get_mut(&stream) else { return };
+        let Kind::Publishing(publishing) = &mut request.kind else { return };
+        if publishing.join().is_none() {
+            return;
+        }
+        for (fetch_stream, fetch) in std::mem::take(&mut publishing.waiting) {
+            if self.requests.contains_key(&fetch_stream) {
+                self.fetch_asked(fetch_stream, fetch);
+            }
+        }
+    }
+
+    pub(super) fn subscribed(&mut self, stream: Stream, ok: wire::SubscribeOk) -> Result<(), WireError> {
+        wire::TrackProperties::decode(&ok.properties)?;
+        self.aliases.bind(ok.alias, stream)?;
+        if let Some(s) = self.subscribing(stream) {
+            s.alias = Some(ok.alias);
+        }
+        let wire::SubscribeOk { parameters, properties, .. } = ok;
+        let ok = SubscribeOk {
+            largest: parameters.largest,
+            expires: parameters.expires.filter(|e| !e.is_zero()),
+            properties,
+        };
+        self.tell(stream, Event::Subscribed(ok));
+        Ok(())
+    }
+
+    pub(super) fn done_told(&mut self, now: Instant, stream: Stream, done: PublishDone) -> Result<(), WireError> {
+        let Some(s) = self.subscribing(stream) else { return Ok(()) };
+        if s.done.is_some() {
+            return Err(violation("a second PUBLISH_DONE came for one subscription"));
+        }
+        let timer = now + s.timeout;
+        let PublishDone { code, streams, reason } = done;
+        s.done = Some(Done { code, reason, streams, timer, is_late: false });
+        self.timers.insert((timer, stream));
+        self.done_check(stream);
+        Ok(())
+    }
+
+    /// Delivers PUBLISH_DONE once as many streams ended as it said, or none is open after its time.
+    fn done_check(&mut self, stream: Stream) {
+        let Some(s) = self.subscribing(stream) else { return };
+        let Some(done) = &s.done else { return };
+        if s.open == 0 && (s.ended >= done.streams || done.is_late) {
+            let event = Event::Done(done.code, done.reason.clone());
+            self.tell(stream, event);
+            self.retire(stream);
+        }
+    }
+
+    pub(super) fn done_timer(&mut self, now: Instant, stream: Stream) {
+        let Some(s) = self.subscribing(stream) else { return };
+        let Some(done) = &mut s.done else { return };
+        if done.is_late {
+            s.open = 0;
+        } else {
+            done.is_late = true;
+            done.timer = now + VERY_LATE;
+            let timer = done.timer;
+            self.timers.insert((timer, stream));
+        }
+        self.done_check(stream);
+    }
+}
+
+/// A subscription's options as parameters; what is the default is left out.
+pub(super) fn parameters(options: &SubscribeOptions) -> Parameters {
+    Parameters {
+        object_timeout: options.object_timeout,
+        subgroup_timeout: options.subgroup_timeout,
+        forward: (!options.forward).then_some(false),
+        priority: (options.priority != Priority::default()).then_some(options.priority),
+        filter: Some(options.filter).filter(|f| *f != Filter::Unfiltered),
+        order: options.order,
+        new_group: options.new_group.map(new_group_to_wire),
+        ..Parameters::default()
+    }
+}
+
+/// A subscription's options from its parameters.
+pub(super) fn options(parameters: &Parameters) -> SubscribeOptions {
+    let some = |timeout: Option<Duration>| timeout.filter(|t| !t.is_zero());
+    SubscribeOptions {
+        priority: parameters.priority.unwrap_or_default(),
+        order: parameters.order,
+        filter: parameters.filter.unwrap_or_default(),
+        forward: parameters.forward.unwrap_or(true),
+        object_timeout: some(parameters.object_timeout),
+        subgroup_timeout: some(parameters.subgroup_timeout),
+        new_group: parameters.new_group.map(new_group_from_wire),
+    }
+}
+
+/// On the wire stands the largest known group plus 1, with 0 for none known. Here "none known" is the
+/// largest ID there is: it is not below any group that a publisher may be at.
+pub(crate) fn new_group_to_wire(after: GroupId) -> GroupId {
+    GroupId(after.0.wrapping_add(1))
+}
+
+/// The other way round.
+pub(crate) fn new_group_from_wire(wire: GroupId) -> GroupId {
+    GroupId(wire.0.wrapping_sub(1))
+}
