@@ -1,12 +1,43 @@
 //! Binds a session to a connection: awaits, calls the core, writes. It decides nothing.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `bell` | how all that can happen wakes the one task |
+//! | `task` | that task |
+//! | `clock` | the time |
+//! | `calls` | what the application asks |
+//! | `handles` | the task's end of each handle |
+//! | `request_io` | request streams |
+//! | `incoming` | the peer's data streams and datagrams |
+//! | `outgoing` | our data streams and datagrams |
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, OnceLock},
+    time::Duration,
+};
+
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
-    Fetch, FetchRange, Namespace, NamespaceSubscription, Priority, PublishedNamespace, Refused, Requests,
-    SessionCode, SubscribeOptions, Subscription, TrackName,
+    Fetch, FetchRange, Namespace, NamespaceSubscription, Priority, PublishedNamespace, Refused, RequestCode,
+    Requests, SessionCode, SubscribeOptions, Subscription, TrackName, session::Stream, wire::WireFetchRange,
 };
 use crate::transport::{Connection, PathStats};
+
+pub(crate) mod bell;
+pub(crate) mod calls;
+pub(crate) mod clock;
+mod handles;
+mod incoming;
+mod outgoing;
+mod request_io;
+mod task;
+
+use bell::{Bell, Ring, Target, lock};
+use calls::{Ask, Call};
+
+/// Calls that may wait for the session's task; callers wait for a place.
+const MAX_CALLS: usize = 64;
 
 /// Which side of the session this is (draft-18 §3): it decides the parity of request IDs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -72,7 +103,41 @@ pub struct SessionError {
 
 /// A running session. Clones share it; when the last one and the [`Requests`] are dropped, it closes.
 #[derive(Debug, Clone)]
-pub struct Session {}
+pub struct Session {
+    shared: Arc<Shared>,
+}
+
+/// What [`Session`]s and [`Requests`] share. Dropping the last ends the session.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    connection: Connection,
+    bell: Arc<Bell>,
+    ring: Arc<Ring>,
+    wishes: Arc<Mutex<Wishes>>,
+    calls: mpsc::Sender<Call>,
+    path: OnceLock<String>,
+    closed: watch::Receiver<Option<SessionError>>,
+    going: watch::Receiver<Option<String>>,
+}
+
+/// What the application wants of the session as a whole.
+#[derive(Debug, Default)]
+struct Wishes {
+    close: Option<(SessionCode, String)>,
+    goaway: Option<(String, Duration)>,
+    drained: Vec<oneshot::Sender<()>>,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let mut wishes = lock(&self.wishes);
+        if wishes.close.is_none() {
+            wishes.close = Some((SessionCode::NoError, "the session is no longer needed".to_owned()));
+        }
+        drop(wishes);
+        self.ring.ring();
+    }
+}
 
 /// Starts a session on a connection, and with it the one task that drives it; the task ends with the
 /// session. Waits for the peer's SETUP.
@@ -80,8 +145,44 @@ pub struct Session {}
 /// # Errors
 /// [`SessionError`] where the peer's SETUP does not come or cannot be used.
 pub async fn start(connection: Connection, config: Config) -> Result<(Session, Requests), SessionError> {
-    let _ = (connection, config);
-    unimplemented!()
+    let bell = Arc::new(Bell::default());
+    let wishes = Arc::new(Mutex::new(Wishes::default()));
+    let (call_sender, calls) = mpsc::channel(MAX_CALLS);
+    let (request_sender, requests) = mpsc::channel(config.max_pending_requests.max(1));
+    let (closed_sender, closed) = watch::channel(None);
+    let (going_sender, going) = watch::channel(None);
+    let (ready_sender, ready) = oneshot::channel();
+    let shared = Arc::new(Shared {
+        connection: connection.clone(),
+        bell: Arc::clone(&bell),
+        ring: bell.ring(Target::Session),
+        wishes: Arc::clone(&wishes),
+        calls: call_sender,
+        path: OnceLock::new(),
+        closed,
+        going,
+    });
+    let ends = task::Ends { wishes, calls, requests: request_sender, closed: closed_sender, going: going_sender };
+    tokio::spawn(task::Task::new(connection, &config, bell, ends, ready_sender));
+    match ready.await {
+        Ok(path) => {
+            let path = path.unwrap_or_else(|| shared.connection.path().to_owned());
+            let _ = shared.path.set(path);
+            let session = Session { shared: Arc::clone(&shared) };
+            Ok((session, Requests::new(requests, shared)))
+        }
+        Err(_) => Err(shared.error()),
+    }
+}
+
+impl Shared {
+    /// Why the session is over, where it is.
+    fn error(&self) -> SessionError {
+        self.closed.borrow().clone().unwrap_or_else(|| SessionError {
+            code: SessionCode::InternalError,
+            reason: "the session's task is gone".to_owned(),
+        })
+    }
 }
 
 impl Session {
@@ -89,26 +190,34 @@ impl Session {
     ///
     /// # Errors
     /// [`Refused`] by the peer or by the session's end.
-    pub async fn subscribe(
-        &self,
-        track: TrackName,
-        options: SubscribeOptions,
-    ) -> Result<Subscription, Refused> {
-        let _ = (track, options);
-        unimplemented!()
+    pub async fn subscribe(&self, track: TrackName, options: SubscribeOptions) -> Result<Subscription, Refused> {
+        let (mut subscription, ask) = Subscription::ask(&self.shared.bell, self.stream(), track, options);
+        let ok = self.call(ask).await?;
+        subscription.granted(ok);
+        Ok(subscription)
     }
 
-    /// Fetches objects of a track's past. `Standalone` only.
+    /// Fetches objects of a track's past. `Standalone` only; the others need a subscription and go
+    /// through [`join`](Self::join).
     ///
     /// # Errors
     /// [`Refused`] by the peer or by the session's end.
     pub async fn fetch(&self, range: FetchRange, priority: Priority) -> Result<Fetch, Refused> {
-        let _ = (range, priority);
-        unimplemented!()
+        let FetchRange::Standalone { track, start, end } = range else {
+            return Err(Refused::Error {
+                code: RequestCode::InvalidJoiningRequestId,
+                reason: "a joining fetch is asked for together with its subscription".to_owned(),
+                retry_after: None,
+            });
+        };
+        let range = WireFetchRange::Standalone { track, start, end };
+        let (fetch, ask) = Fetch::ask(&self.shared.bell, self.stream(), calls::Range::Plain(range), priority);
+        self.call(ask).await?;
+        Ok(fetch)
     }
 
     /// Subscribes with a joining fetch: the fetch ends where the subscription begins. The fetch alone
-    /// may be refused, as where nothing is published yet.
+    /// may be refused, as where nothing is published yet. A standalone range is fetched as it is.
     ///
     /// # Errors
     /// [`Refused`] where the subscription is.
@@ -118,8 +227,20 @@ impl Session {
         options: SubscribeOptions,
         range: FetchRange,
     ) -> Result<(Subscription, Result<Fetch, Refused>), Refused> {
-        let _ = (track, options, range);
-        unimplemented!()
+        let stream = self.stream();
+        let range = match range {
+            FetchRange::Standalone { track, start, end } => {
+                calls::Range::Plain(WireFetchRange::Standalone { track, start, end })
+            }
+            FetchRange::Relative { groups } => calls::Range::Relative { joining: stream, groups },
+            FetchRange::Absolute { group } => calls::Range::Absolute { joining: stream, group },
+        };
+        let (mut subscription, ask) = Subscription::ask(&self.shared.bell, stream, track, options);
+        let (fetch, fetch_ask) = Fetch::ask(&self.shared.bell, self.stream(), range, options.priority);
+        // Both go out before the first answer is waited for.
+        let (granted, fetched) = tokio::join!(biased; self.call(ask), self.call(fetch_ask));
+        subscription.granted(granted?);
+        Ok((subscription, fetched.map(|()| fetch)))
     }
 
     /// Announces a namespace.
@@ -127,8 +248,9 @@ impl Session {
     /// # Errors
     /// [`Refused`] by the peer or by the session's end.
     pub async fn publish_namespace(&self, namespace: Namespace) -> Result<PublishedNamespace, Refused> {
-        let _ = namespace;
-        unimplemented!()
+        let (published, ask) = PublishedNamespace::ask(&self.shared.bell, self.stream(), namespace);
+        self.call(ask).await?;
+        Ok(published)
     }
 
     /// Asks to be told of namespaces below a prefix.
@@ -136,34 +258,67 @@ impl Session {
     /// # Errors
     /// [`Refused`] by the peer or by the session's end.
     pub async fn subscribe_namespace(&self, prefix: Namespace) -> Result<NamespaceSubscription, Refused> {
-        let _ = prefix;
-        unimplemented!()
+        let (subscription, ask) = NamespaceSubscription::ask(&self.shared.bell, self.stream(), prefix);
+        self.call(ask).await?;
+        Ok(subscription)
     }
 
     /// The PATH that the peer gave: from SETUP on raw QUIC, from the URL on WebTransport.
     pub fn path(&self) -> &str {
-        unimplemented!()
+        self.shared.path.get().map_or("", String::as_str)
     }
 
-    /// Asks the peer to leave: GOAWAY with an empty or new URI.
+    /// Asks the peer to leave: GOAWAY with an empty or new URI; a client's URI is always empty. Once
+    /// `timeout` is over, where it is not zero, the session closes. Only the first call counts.
     pub fn goaway(&self, uri: &str, timeout: Duration) {
-        let _ = (uri, timeout);
-        unimplemented!()
+        lock(&self.shared.wishes).goaway.get_or_insert((uri.to_owned(), timeout));
+        self.shared.ring.ring();
     }
 
-    /// Closes the session for all handles.
+    /// Waits until the peer asks to leave (GOAWAY), and gives the URI to go to: empty for the same place.
+    /// `None` where the session ended first.
+    pub async fn going_away(&self) -> Option<String> {
+        let mut going = self.shared.going.clone();
+        let going = going.wait_for(Option::is_some).await;
+        going.ok().and_then(|uri| uri.clone())
+    }
+
+    /// Waits until all that writers ended with `done` has reached the peer, streams and PUBLISH_DONE,
+    /// or the session is over. To be bounded by a timeout, since a peer may not read.
+    pub async fn drained(&self) {
+        let (sender, drained) = oneshot::channel();
+        lock(&self.shared.wishes).drained.push(sender);
+        self.shared.ring.ring();
+        let _ = drained.await;
+    }
+
+    /// Closes the session for all handles. What has not left is lost; see [`drained`](Self::drained).
     pub fn close(&self, code: SessionCode, reason: &str) {
-        let _ = (code, reason);
-        unimplemented!()
+        lock(&self.shared.wishes).close.get_or_insert((code, reason.to_owned()));
+        self.shared.ring.ring();
     }
 
     /// Waits until the session is over.
     pub async fn closed(&self) -> Closed {
-        unimplemented!()
+        let mut closed = self.shared.closed.clone();
+        let _ = closed.wait_for(Option::is_some).await;
+        let SessionError { code, reason } = self.shared.error();
+        Closed { code, reason }
     }
 
     /// The path's round trip time, loss and bytes.
     pub fn stats(&self) -> PathStats {
-        unimplemented!()
+        self.shared.connection.stats()
+    }
+
+    fn stream(&self) -> Stream {
+        Stream(self.shared.bell.number())
+    }
+
+    async fn call<T>(&self, ask: Ask<T>) -> Result<T, Refused> {
+        if self.shared.calls.send(ask.call).await.is_err() {
+            return Err(self.shared.error().into());
+        }
+        ask.answer.await.unwrap_or_else(|_| Err(self.shared.error().into()))
     }
 }

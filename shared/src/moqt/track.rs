@@ -1,6 +1,13 @@
 //! Handles to what an application asks of a peer and what a peer asks of it.
 //!
 //! A handle is the life of what it stands for: dropping it withdraws, cancels or ends it.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `asked` | the peer's requests, before they are answered |
+//! | `writer` | what this side sends |
+//! | `reader` | what this side receives |
+//! | `shared` | what handles share with the session's task |
 
 use std::time::Duration;
 
@@ -10,6 +17,18 @@ use super::{
     DoneCode, GroupId, Item, Location, Namespace, Object, Priority, Properties, RequestCode, SessionError,
     TrackName,
 };
+
+mod asked;
+mod reader;
+mod shared;
+mod writer;
+
+pub use asked::{
+    FetchRequest, NamespaceRequest, NamespaceSubscriptionRequest, Request, Requests, SubscribeRequest,
+};
+pub use reader::{Fetch, NamespaceSubscription, PublishedNamespace, Subscription};
+pub(crate) use shared::{Life, Reading, Telling};
+pub use writer::{FetchWriter, NamespaceWriter, TrackWriter};
 
 /// Which objects of a track a subscription passes (draft-18 §5.1.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -52,7 +71,8 @@ pub struct SubscribeOptions {
     pub object_timeout: Option<Duration>,
     /// How long a subgroup is worth sending; `None` for as long as the publisher likes.
     pub subgroup_timeout: Option<Duration>,
-    /// Ask for a new group at once, larger than this one (draft-18 §10.2.13).
+    /// Ask for a new group at once, larger than this one (draft-18 §10.2.13). `u64::MAX` where none is
+    /// known: any new group will do.
     pub new_group: Option<GroupId>,
 }
 
@@ -117,7 +137,8 @@ pub enum Received {
 /// What a subscriber changes while it is subscribed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SubscriberEvent {
-    /// It needs a group larger than this one (NEW_GROUP_REQUEST).
+    /// It needs a group larger than this one (NEW_GROUP_REQUEST): a publisher whose current group is not
+    /// larger begins a new one. `u64::MAX`: the subscriber knows no group, any new one will do.
     NewGroup(GroupId),
     /// It paused (`false`) or resumed (`true`) the flow of objects.
     Forward(bool),
@@ -183,151 +204,6 @@ pub struct WriterStats {
     pub skipped_groups: u64,
 }
 
-// ---- the handles: the engine's author replaces the bodies and adds private fields ----
-
-/// Requests from the peer, in the order of their arrival. Bounded: past the bound further ones are
-/// answered EXCESSIVE_LOAD. Dropping it refuses all that follow.
-#[derive(Debug)]
-pub struct Requests {}
-
-impl Requests {
-    /// The next request; `None` once the session is closed.
-    pub async fn next(&mut self) -> Option<Request> {
-        unimplemented!()
-    }
-}
-
-/// A request from the peer. Dropping it unanswered refuses it with INTERNAL_ERROR.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Request {
-    /// It wants a track.
-    Subscribe(SubscribeRequest),
-    /// It wants objects of the past.
-    Fetch(FetchRequest),
-    /// It announces a namespace.
-    PublishNamespace(NamespaceRequest),
-    /// It wants to know of namespaces.
-    SubscribeNamespace(NamespaceSubscriptionRequest),
-}
-
-/// The peer's SUBSCRIBE.
-#[derive(Debug)]
-pub struct SubscribeRequest {}
-
-impl SubscribeRequest {
-    /// The track.
-    pub fn track(&self) -> &TrackName {
-        unimplemented!()
-    }
-    /// What was asked for with it.
-    pub fn options(&self) -> SubscribeOptions {
-        unimplemented!()
-    }
-    /// Grants it. The writer applies the filter, counted from `ok.largest`.
-    pub fn accept(self, ok: SubscribeOk) -> TrackWriter {
-        let _ = ok;
-        unimplemented!()
-    }
-    /// Refuses it.
-    pub fn reject(self, code: RequestCode, reason: &str) {
-        let _ = (code, reason);
-        unimplemented!()
-    }
-}
-
-/// One subscriber's end of a track: what is pushed leaves in the order of the draft's priorities.
-/// Its queue is bounded; past the bound it skips to the newest group and counts. Dropping it ends the
-/// subscription with `INTERNAL_ERROR`.
-#[derive(Debug)]
-pub struct TrackWriter {}
-
-impl TrackWriter {
-    /// Hands `item` over, never waiting. `false` once the subscription is over.
-    pub fn push(&self, item: Item) -> bool {
-        let _ = item;
-        unimplemented!()
-    }
-    /// Ends the subscription: PUBLISH_DONE once every stream is finished or reset.
-    pub fn done(self, code: DoneCode, reason: &str) {
-        let _ = (code, reason);
-        unimplemented!()
-    }
-    /// What the subscriber changes; `None` once it cancelled or the session ended.
-    pub async fn event(&mut self) -> Option<SubscriberEvent> {
-        unimplemented!()
-    }
-    /// Whether the subscription is over.
-    pub fn is_closed(&self) -> bool {
-        unimplemented!()
-    }
-    /// What was sent so far.
-    pub fn stats(&self) -> WriterStats {
-        unimplemented!()
-    }
-}
-
-/// A granted subscription. Dropping it cancels it.
-#[derive(Debug)]
-pub struct Subscription {}
-
-impl Subscription {
-    /// What the publisher said when it granted it.
-    pub fn ok(&self) -> &SubscribeOk {
-        unimplemented!()
-    }
-    /// The next thing; `None` after `Done`, or when the session ended. Bounded: a reader that is too
-    /// slow holds back the peer by flow control.
-    pub async fn recv(&mut self) -> Option<Received> {
-        unimplemented!()
-    }
-    /// Asks for a group larger than `after`: a keyframe on demand.
-    pub fn request_new_group(&self, after: GroupId) {
-        let _ = after;
-        unimplemented!()
-    }
-    /// Pauses or resumes the flow of objects.
-    pub fn set_forward(&self, forward: bool) {
-        let _ = forward;
-        unimplemented!()
-    }
-    /// Changes the urgency.
-    pub fn set_priority(&self, priority: Priority) {
-        let _ = priority;
-        unimplemented!()
-    }
-    /// Abandons one subgroup's stream (STOP_SENDING), as for a group that is too late.
-    pub fn stop(&self, group: GroupId) {
-        let _ = group;
-        unimplemented!()
-    }
-}
-
-/// The peer's FETCH, a joining one already turned into its range.
-#[derive(Debug)]
-pub struct FetchRequest {}
-
-impl FetchRequest {
-    /// The track.
-    pub fn track(&self) -> &TrackName {
-        unimplemented!()
-    }
-    /// First and last location, both included; an object of `u64::MAX` means to the group's end.
-    pub fn range(&self) -> (Location, Location) {
-        unimplemented!()
-    }
-    /// Grants it. `end` is the last location that will be delivered.
-    pub fn accept(self, end: Location, end_of_track: EndOfTrack, properties: Properties) -> FetchWriter {
-        let _ = (end, end_of_track, properties);
-        unimplemented!()
-    }
-    /// Refuses it.
-    pub fn reject(self, code: RequestCode, reason: &str) {
-        let _ = (code, reason);
-        unimplemented!()
-    }
-}
-
 /// Whether a fetch's end is also its track's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EndOfTrack {
@@ -335,118 +211,6 @@ pub enum EndOfTrack {
     Yes,
     /// More follows or may.
     No,
-}
-
-/// The answer to a fetch. Dropping it before `finish` resets the stream.
-#[derive(Debug)]
-pub struct FetchWriter {}
-
-impl FetchWriter {
-    /// Sends the next object, waiting while the subscriber is behind. `false` once it cancelled.
-    pub async fn send(&mut self, object: Object) -> bool {
-        let _ = object;
-        unimplemented!()
-    }
-    /// Ends the answer.
-    pub fn finish(self) {
-        unimplemented!()
-    }
-}
-
-/// A granted fetch. Dropping it cancels it.
-#[derive(Debug)]
-pub struct Fetch {}
-
-impl Fetch {
-    /// The next item; `Ok(None)` at the end.
-    ///
-    /// # Errors
-    /// [`Refused`] where the publisher reset it or the session ended.
-    pub async fn next(&mut self) -> Result<Option<FetchItem>, Refused> {
-        unimplemented!()
-    }
-}
-
-/// The peer's PUBLISH_NAMESPACE.
-#[derive(Debug)]
-pub struct NamespaceRequest {}
-
-impl NamespaceRequest {
-    /// What it announces.
-    pub fn namespace(&self) -> &Namespace {
-        unimplemented!()
-    }
-    /// Takes it. The answer tells when it is withdrawn; dropping that cancels the announcement.
-    pub fn accept(self) -> PublishedNamespace {
-        unimplemented!()
-    }
-    /// Refuses it.
-    pub fn reject(self, code: RequestCode, reason: &str) {
-        let _ = (code, reason);
-        unimplemented!()
-    }
-}
-
-/// A namespace that one side announced and the other took. Dropping it withdraws or cancels it.
-#[derive(Debug)]
-pub struct PublishedNamespace {}
-
-impl PublishedNamespace {
-    /// Which.
-    pub fn namespace(&self) -> &Namespace {
-        unimplemented!()
-    }
-    /// Waits until the other side ends it or the session does.
-    pub async fn ended(&mut self) {
-        unimplemented!()
-    }
-}
-
-/// The peer's SUBSCRIBE_NAMESPACE.
-#[derive(Debug)]
-pub struct NamespaceSubscriptionRequest {}
-
-impl NamespaceSubscriptionRequest {
-    /// Below what.
-    pub fn prefix(&self) -> &Namespace {
-        unimplemented!()
-    }
-    /// Takes it; the peer is then told with `tell`.
-    pub fn accept(self) -> NamespaceWriter {
-        unimplemented!()
-    }
-    /// Refuses it.
-    pub fn reject(self, code: RequestCode, reason: &str) {
-        let _ = (code, reason);
-        unimplemented!()
-    }
-}
-
-/// Tells a peer of namespaces. Dropping it ends its subscription.
-#[derive(Debug)]
-pub struct NamespaceWriter {}
-
-impl NamespaceWriter {
-    /// Sends NAMESPACE or NAMESPACE_DONE. `false` once the peer cancelled.
-    pub fn tell(&self, event: NamespaceEvent) -> bool {
-        let _ = event;
-        unimplemented!()
-    }
-    /// Waits until the peer cancels or the session ends.
-    pub async fn ended(&mut self) {
-        unimplemented!()
-    }
-}
-
-/// A granted SUBSCRIBE_NAMESPACE. Dropping it cancels it.
-#[derive(Debug)]
-pub struct NamespaceSubscription {}
-
-impl NamespaceSubscription {
-    /// The next change; `None` once it is over.
-    pub async fn next(&mut self) -> Option<NamespaceEvent> {
-        unimplemented!()
-    }
 }
 
 /// An implementation's name as MOQT_IMPLEMENTATION carries it.

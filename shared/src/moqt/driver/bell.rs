@@ -55,6 +55,7 @@ pub(crate) struct Bell {
 struct State {
     rung: VecDeque<Arc<Ring>>,
     task: Option<Waker>,
+    is_silent: bool,
 }
 
 impl Bell {
@@ -82,9 +83,10 @@ impl Bell {
         None
     }
 
-    /// Forgets all that was rung: the task is over.
+    /// Forgets all that was rung and will be: the task is over.
     pub(crate) fn silence(&self) {
         let mut state = lock(&self.state);
+        state.is_silent = true;
         state.rung.clear();
         state.task = None;
     }
@@ -106,6 +108,9 @@ impl Ring {
         }
         let task = {
             let mut state = lock(&self.bell.state);
+            if state.is_silent {
+                return;
+            }
             state.rung.push_back(Arc::clone(self));
             state.task.take()
         };

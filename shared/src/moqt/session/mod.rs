@@ -14,6 +14,7 @@
 //! | `going` | GOAWAY |
 //! | `window` | a subscription's filter |
 //! | `outbox` | what waits to be sent for one subscription |
+//! | `fetchbox` | what waits to be sent for one fetch |
 //! | `inbox` | what waits for one reader |
 
 use std::{
@@ -31,6 +32,7 @@ use super::{
 
 mod answers;
 mod fetch;
+pub(crate) mod fetchbox;
 mod going;
 mod ids;
 pub(crate) mod inbox;
@@ -39,11 +41,10 @@ pub(crate) mod outbox;
 mod requests;
 mod setup;
 mod subscribe;
-#[cfg(test)]
-mod tests;
 pub(crate) mod window;
 
 pub(crate) use ids::Alias;
+pub(crate) use subscribe::new_group_to_wire;
 
 /// Requests of the peer that may be open at once; further ones are refused with EXCESSIVE_LOAD.
 const MAX_REQUESTS: usize = 4096;

@@ -20,8 +20,6 @@ use crate::moqt::{
 
 mod lane;
 mod send;
-#[cfg(test)]
-mod tests;
 
 use lane::{Lane, State};
 pub(crate) use send::Next;
@@ -366,6 +364,11 @@ impl Outbox {
     /// Whether the subscription is over.
     pub(crate) fn is_closed(&self) -> bool {
         self.is_closed || self.ending.is_some()
+    }
+
+    /// Whether it was ended, and PUBLISH_DONE is not sent yet.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.is_some()
     }
 
     /// What was sent and skipped.

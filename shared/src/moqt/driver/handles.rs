@@ -1,0 +1,368 @@
+//! The task's end of each handle that the application holds.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc::error::TrySendError;
+
+use super::{
+    SessionError,
+    bell::Port,
+    calls::Reply,
+    clock::now,
+    task::Task,
+};
+use crate::moqt::{
+    FetchItem, FetchRequest, NamespaceEvent, NamespaceRequest, NamespaceSubscriptionRequest, Priority, Received,
+    Refused, Request, RequestCode, ResetCode, SubscribeOk, SubscribeRequest,
+    session::{
+        Asked, Event, Stream,
+        fetchbox::{self, Fetchbox},
+        inbox::Inbox,
+        outbox::{self, Outbox},
+    },
+    track::{Life, Reading, Telling},
+    wire::TrackProperties,
+};
+
+pub(super) type FetchPort = Arc<Port<Inbox<Result<FetchItem, Refused>>>>;
+
+/// What a request's stream is bound to.
+pub(super) enum Handle {
+    /// The peer subscribes.
+    Publish(Arc<Port<Outbox>>),
+    /// We subscribe.
+    Subscription {
+        port: Arc<Port<Reading>>,
+        reply: Option<Reply<SubscribeOk>>,
+        /// Streams that wait for the reader.
+        blocked: Vec<u64>,
+        /// The track's default priority.
+        priority: Priority,
+    },
+    /// The peer fetches.
+    Serve { port: Arc<Port<Fetchbox>>, out: Option<u64> },
+    /// We fetch.
+    Fetch {
+        port: FetchPort,
+        reply: Option<Reply<()>>,
+        /// Its stream, where that waits for the reader.
+        held: Option<u64>,
+    },
+    /// The peer announces.
+    Hear(Arc<Port<Life>>),
+    /// We announce.
+    Announce { port: Arc<Port<Life>>, reply: Option<Reply<()>> },
+    /// The peer learns of namespaces.
+    Tell(Arc<Port<Telling>>),
+    /// We learn of namespaces.
+    Learn { port: Arc<Port<Inbox<NamespaceEvent>>>, reply: Option<Reply<()>> },
+}
+
+impl Handle {
+    pub(super) fn subscription(port: Arc<Port<Reading>>, reply: Reply<SubscribeOk>) -> Self {
+        Self::Subscription { port, reply: Some(reply), blocked: Vec::new(), priority: Priority::default() }
+    }
+
+    /// The peer, or the session's end, refuses what it asked for.
+    pub(super) fn refuse(self, refused: Refused) {
+        match self {
+            Self::Subscription { reply: Some(reply), .. } => {
+                let _ = reply.send(Err(refused));
+            }
+            Self::Fetch { reply: Some(reply), .. }
+            | Self::Announce { reply: Some(reply), .. }
+            | Self::Learn { reply: Some(reply), .. } => {
+                let _ = reply.send(Err(refused));
+            }
+            Self::Publish(_)
+            | Self::Subscription { .. }
+            | Self::Serve { .. }
+            | Self::Fetch { .. }
+            | Self::Hear(_)
+            | Self::Announce { .. }
+            | Self::Tell(_)
+            | Self::Learn { .. } => {}
+        }
+    }
+
+    /// The request is over: whoever holds the handle is told.
+    fn end(&self) {
+        match self {
+            Self::Publish(port) => port.lock().close(),
+            Self::Subscription { port, .. } => port.lock().inbox.end(),
+            Self::Serve { port, .. } => port.lock().close(),
+            Self::Fetch { port, .. } => port.lock().end(),
+            Self::Hear(port) | Self::Announce { port, .. } => port.lock().end(),
+            Self::Tell(port) => port.lock().life.end(),
+            Self::Learn { port, .. } => port.lock().end(),
+        }
+    }
+
+    /// The session is over.
+    pub(super) fn session_ended(self, error: &SessionError) {
+        if let Self::Fetch { port, reply: None, .. } = &self {
+            port.lock().push(Err(error.clone().into()), 0);
+        }
+        self.end();
+        self.refuse(error.clone().into());
+    }
+
+    /// Looks at it again.
+    pub(super) fn ring(&self) {
+        match self {
+            Self::Publish(port) => port.ring(),
+            Self::Subscription { port, .. } => port.ring(),
+            Self::Serve { port, .. } => port.ring(),
+            Self::Fetch { port, .. } => port.ring(),
+            Self::Hear(port) | Self::Announce { port, .. } => port.ring(),
+            Self::Tell(port) => port.ring(),
+            Self::Learn { port, .. } => port.ring(),
+        }
+    }
+}
+
+impl Task {
+    /// The application did something with a handle.
+    pub(super) fn look_at_handle(&mut self, stream: Stream) {
+        let Some(handle) = self.handles.get_mut(&stream) else { return };
+        match handle {
+            Handle::Publish(port) => {
+                let port = Arc::clone(port);
+                self.look_at_publish(stream, &port);
+            }
+            Handle::Subscription { port, blocked, .. } => {
+                let (is_left, update, stops) = {
+                    let mut reading = port.lock();
+                    (reading.inbox.is_left(), reading.update.take(), std::mem::take(&mut reading.stops))
+                };
+                if is_left {
+                    return self.core.cancel(stream, ResetCode::Cancelled);
+                }
+                for id in std::mem::take(blocked) {
+                    self.ins.get(&id).into_iter().for_each(super::incoming::In::ring);
+                }
+                if let Some(update) = update {
+                    self.core.update(stream, *update);
+                }
+                if !stops.is_empty() {
+                    self.stop_groups(stream, &stops);
+                }
+            }
+            Handle::Serve { port, .. } => {
+                let port = Arc::clone(port);
+                self.look_at_serve(stream, &port);
+            }
+            Handle::Fetch { port, held, .. } => {
+                if port.lock().is_left() {
+                    self.core.cancel(stream, ResetCode::Cancelled);
+                } else if let Some(id) = held.take() {
+                    self.ins.get(&id).into_iter().for_each(super::incoming::In::ring);
+                }
+            }
+            Handle::Hear(port) | Handle::Announce { port, .. } => {
+                let (answer, is_left) = {
+                    let mut life = port.lock();
+                    (life.take_answer(), life.is_left())
+                };
+                self.look_at_life(stream, answer, is_left);
+            }
+            Handle::Tell(port) => {
+                let (answer, is_left, events) = {
+                    let mut telling = port.lock();
+                    (telling.life.take_answer(), telling.life.is_left(), telling.take_events())
+                };
+                self.look_at_life(stream, answer, false);
+                for event in events {
+                    self.core.tell_namespace(stream, event);
+                }
+                self.look_at_life(stream, None, is_left);
+            }
+            Handle::Learn { port, .. } => {
+                if port.lock().is_left() {
+                    self.core.cancel(stream, ResetCode::Cancelled);
+                } else {
+                    self.requests.get(&stream).into_iter().for_each(super::request_io::RequestIo::ring);
+                }
+            }
+        }
+    }
+
+    fn look_at_life(&mut self, stream: Stream, answer: Option<Result<(), (RequestCode, String)>>, is_left: bool) {
+        match answer {
+            Some(Ok(())) => self.core.grant(stream),
+            Some(Err((code, reason))) => return self.core.refuse(stream, code, &reason),
+            None => {}
+        }
+        if is_left {
+            self.core.cancel(stream, ResetCode::Cancelled);
+        }
+    }
+
+    fn look_at_publish(&mut self, stream: Stream, port: &Port<Outbox>) {
+        let answer = port.lock().take_answer();
+        match answer {
+            Some(outbox::Answer::Accept(ok)) => {
+                if let Some(alias) = self.core.grant_subscribe(stream, &ok) {
+                    port.lock().open(alias);
+                    self.settle();
+                }
+            }
+            Some(outbox::Answer::Reject(code, reason)) => return self.core.refuse(stream, code, &reason),
+            None => {}
+        }
+        self.move_outbox(stream, port);
+    }
+
+    fn look_at_serve(&mut self, stream: Stream, port: &Port<Fetchbox>) {
+        let (answer, is_left) = {
+            let mut fetchbox = port.lock();
+            (fetchbox.take_answer(), fetchbox.is_left())
+        };
+        let Some(Handle::Serve { out, .. }) = self.handles.get(&stream) else { return };
+        let out = *out;
+        match answer {
+            Some(fetchbox::Answer::Accept(end, end_of_track, properties)) => {
+                self.core.grant_fetch(stream, end, end_of_track, properties);
+                self.wants_stream.insert(stream);
+                self.open_uni();
+            }
+            Some(fetchbox::Answer::Reject(code, reason)) => return self.core.refuse(stream, code, &reason),
+            None => {}
+        }
+        if is_left {
+            if let Some(id) = out {
+                self.reset_out(id, ResetCode::InternalError);
+            }
+            self.core.cancel(stream, ResetCode::InternalError);
+        } else if let Some(id) = out {
+            let order = port.lock().place();
+            self.set_order(id, order);
+            if let Some(out) = self.outs.get(&id) {
+                self.urgent.insert((out.order, id));
+            }
+        }
+    }
+
+    /// The core tells of a request.
+    pub(super) fn tell(&mut self, stream: Stream, event: Event) {
+        let Some(handle) = self.handles.get_mut(&stream) else { return };
+        match (event, handle) {
+            (Event::Refused(refused), _) => {
+                if let Some(handle) = self.handles.remove(&stream) {
+                    handle.end();
+                    handle.refuse(refused);
+                    self.stop_ins(stream);
+                }
+            }
+            (Event::Subscribed(ok), Handle::Subscription { reply, priority, .. }) => {
+                *priority = TrackProperties::decode(&ok.properties).ok().and_then(|p| p.priority).unwrap_or_default();
+                if let Some(reply) = reply.take() {
+                    // Where the caller is gone, its handle is too, and rings.
+                    let _ = reply.send(Ok(ok));
+                }
+                self.ring_parked();
+            }
+            (
+                Event::Fetched | Event::Granted,
+                Handle::Fetch { reply, .. } | Handle::Announce { reply, .. } | Handle::Learn { reply, .. },
+            ) => {
+                if let Some(reply) = reply.take() {
+                    let _ = reply.send(Ok(()));
+                }
+            }
+            (Event::Namespace(event), Handle::Learn { port, .. }) => port.lock().push(event, 64),
+            (Event::Done(code, reason), Handle::Subscription { port, .. }) => {
+                let mut reading = port.lock();
+                reading.inbox.push(Received::Done { code, reason }, 0);
+                reading.inbox.end();
+            }
+            (Event::Update(parameters), Handle::Publish(port)) => {
+                let largest = port.lock().update(now(), &parameters);
+                port.ring();
+                self.core.updated(stream, largest);
+            }
+            (Event::Update(parameters), Handle::Serve { port, .. }) => {
+                if let Some(priority) = parameters.priority {
+                    port.lock().set_priority(priority);
+                    port.ring();
+                }
+                self.core.updated(stream, None);
+            }
+            (Event::Ended, _) => self.drop_handle(stream),
+            (
+                Event::Subscribed(_)
+                | Event::Fetched
+                | Event::Granted
+                | Event::Namespace(_)
+                | Event::Done(..)
+                | Event::Update(_),
+                _,
+            ) => {}
+        }
+    }
+
+    /// The request is over.
+    pub(super) fn drop_handle(&mut self, stream: Stream) {
+        let Some(handle) = self.handles.remove(&stream) else { return };
+        handle.end();
+        self.wants_stream.remove(&stream);
+        match &handle {
+            Handle::Publish(port) => {
+                let resets = port.lock().take_resets();
+                for (id, code) in resets {
+                    self.reset_out(id, code);
+                }
+            }
+            // A stream that was handed over whole goes on by itself.
+            Handle::Serve { out: Some(id), .. } => self.reset_unfinished(*id, ResetCode::Cancelled),
+            Handle::Subscription { .. } | Handle::Fetch { .. } => self.stop_ins(stream),
+            Handle::Serve { .. } | Handle::Hear(_) | Handle::Announce { .. } | Handle::Tell(_) | Handle::Learn { .. } => {
+            }
+        }
+    }
+
+    /// Whether a request's answers wait for their reader.
+    pub(super) fn holds_back(&mut self, stream: Stream) -> bool {
+        match self.handles.get(&stream) {
+            Some(Handle::Learn { port, .. }) => port.lock().hold_back(),
+            _ => false,
+        }
+    }
+
+    /// Puts a request of the peer's before the application.
+    pub(super) fn asked(&mut self, stream: Stream, asked: Asked) {
+        let (handle, request) = match asked {
+            Asked::Subscribe(track, options) => {
+                let port = Port::new(&self.bell, stream, Outbox::new(options, self.budget.clone()));
+                let request = SubscribeRequest::new(track, options, Arc::clone(&port));
+                (Handle::Publish(port), Request::Subscribe(request))
+            }
+            Asked::Fetch(asked) => {
+                let port = Port::new(&self.bell, stream, Fetchbox::new(asked.priority));
+                let request = FetchRequest::new(asked, Arc::clone(&port));
+                (Handle::Serve { port, out: None }, Request::Fetch(request))
+            }
+            Asked::Announce(namespace) => {
+                let port = Port::new(&self.bell, stream, Life::default());
+                let request = NamespaceRequest::new(namespace, Arc::clone(&port));
+                (Handle::Hear(port), Request::PublishNamespace(request))
+            }
+            Asked::Learn(prefix) => {
+                let port = Port::new(&self.bell, stream, Telling::default());
+                let request = NamespaceSubscriptionRequest::new(prefix, Arc::clone(&port));
+                (Handle::Tell(port), Request::SubscribeNamespace(request))
+            }
+        };
+        self.handles.insert(stream, handle);
+        match self.ends.requests.try_send(request) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => {
+                let reason = "too many requests wait to be answered: try again later";
+                self.core.refuse(stream, RequestCode::ExcessiveLoad, reason);
+            }
+            Err(TrySendError::Closed(_)) => {
+                self.core.refuse(stream, RequestCode::NotSupported, "this side takes no requests");
+            }
+        }
+    }
+}

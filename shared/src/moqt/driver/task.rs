@@ -1,0 +1,459 @@
+//! The one task of a session: looks at what was rung, lets the core decide, and does what it says.
+
+use std::{
+    collections::{BTreeSet, HashMap, VecDeque},
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    task::{Context, Poll},
+    time::Instant,
+};
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::{
+    Config, SessionError, Wishes,
+    bell::{Bell, Ring, Target, lock},
+    calls::Call,
+    clock::now,
+    handles::Handle,
+    incoming::In,
+    outgoing::{self, Out},
+    request_io::RequestIo,
+};
+use crate::{
+    moqt::{
+        Request, SessionCode,
+        session::{Core, Input, Output, Stream, outbox::Budget},
+    },
+    transport::{Connection, ConnectionError, Kind, RecvStream, SendStream},
+};
+
+/// Things looked at before other tasks get their turn.
+const TURN: usize = 256;
+
+type Waiting<T> = Option<Pin<Box<dyn Future<Output = T> + Send>>>;
+type Bidi = Result<(SendStream, RecvStream), ConnectionError>;
+
+/// The task's ends of the session's channels.
+pub(super) struct Ends {
+    pub(super) wishes: Arc<Mutex<Wishes>>,
+    pub(super) calls: mpsc::Receiver<Call>,
+    pub(super) requests: mpsc::Sender<Request>,
+    pub(super) closed: watch::Sender<Option<SessionError>>,
+    pub(super) going: watch::Sender<Option<String>>,
+}
+
+/// Drives a session until it is over.
+pub(super) struct Task {
+    pub(super) core: Core,
+    pub(super) connection: Connection,
+    pub(super) bell: Arc<Bell>,
+    pub(super) ends: Ends,
+    pub(super) budget: Budget,
+    pub(super) max_object_bytes: usize,
+    pub(super) ready: Option<oneshot::Sender<Option<String>>>,
+    pub(super) is_ready: bool,
+    pub(super) control: Option<SendStream>,
+    pub(super) control_out: VecDeque<bytes::Bytes>,
+    control_ring: Arc<Ring>,
+    pub(super) peer_control: Option<u64>,
+    pub(super) requests: HashMap<Stream, RequestIo>,
+    pub(super) opening: VecDeque<Stream>,
+    pub(super) draining: VecDeque<Stream>,
+    pub(super) handles: HashMap<Stream, Handle>,
+    pub(super) ins: HashMap<u64, In>,
+    pub(super) parked: VecDeque<u64>,
+    pub(super) outs: HashMap<u64, Out>,
+    /// Our data streams that can go on, most urgent first.
+    pub(super) urgent: BTreeSet<(i32, u64)>,
+    /// Requests with data that waits for a stream.
+    pub(super) wants_stream: BTreeSet<Stream>,
+    pub(super) spare: Option<SendStream>,
+    drained: Vec<oneshot::Sender<()>>,
+    accept_bi: Waiting<Bidi>,
+    accept_uni: Waiting<Result<RecvStream, ConnectionError>>,
+    open_bi: Waiting<Bidi>,
+    open_uni: Waiting<Result<SendStream, ConnectionError>>,
+    datagram: Waiting<Result<bytes::Bytes, ConnectionError>>,
+    gone: Waiting<ConnectionError>,
+    timer: Pin<Box<tokio::time::Sleep>>,
+    wake_at: Option<Instant>,
+    rings: Rings,
+    over: Option<SessionError>,
+}
+
+struct Rings {
+    session: Arc<Ring>,
+    calls: Arc<Ring>,
+    accept_bi: Arc<Ring>,
+    accept_uni: Arc<Ring>,
+    open_bi: Arc<Ring>,
+    open_uni: Arc<Ring>,
+    datagrams: Arc<Ring>,
+    closed: Arc<Ring>,
+    timer: Arc<Ring>,
+}
+
+impl Task {
+    pub(super) fn new(
+        connection: Connection,
+        config: &Config,
+        bell: Arc<Bell>,
+        ends: Ends,
+        ready: oneshot::Sender<Option<String>>,
+    ) -> Self {
+        let now = now();
+        let rings = Rings {
+            session: bell.ring(Target::Session),
+            calls: bell.ring(Target::Calls),
+            accept_bi: bell.ring(Target::AcceptBi),
+            accept_uni: bell.ring(Target::AcceptUni),
+            open_bi: bell.ring(Target::OpenBi),
+            open_uni: bell.ring(Target::OpenUni),
+            datagrams: bell.ring(Target::Datagrams),
+            closed: bell.ring(Target::Closed),
+            timer: bell.ring(Target::Timer),
+        };
+        for ring in [&rings.session, &rings.accept_uni, &rings.open_uni, &rings.closed, &rings.timer] {
+            ring.ring();
+        }
+        Self {
+            core: Core::new(now, config, connection.kind() == Kind::WebTransport),
+            budget: Budget::new(config.max_queue_bytes),
+            max_object_bytes: config.max_object_bytes,
+            ends,
+            ready: Some(ready),
+            is_ready: false,
+            control: None,
+            control_out: VecDeque::new(),
+            control_ring: bell.ring(Target::Control),
+            peer_control: None,
+            requests: HashMap::new(),
+            opening: VecDeque::new(),
+            draining: VecDeque::new(),
+            handles: HashMap::new(),
+            ins: HashMap::new(),
+            parked: VecDeque::new(),
+            outs: HashMap::new(),
+            urgent: BTreeSet::new(),
+            wants_stream: BTreeSet::new(),
+            spare: None,
+            drained: Vec::new(),
+            accept_bi: None,
+            accept_uni: None,
+            open_bi: None,
+            open_uni: None,
+            datagram: None,
+            gone: None,
+            timer: Box::pin(tokio::time::sleep_until(now.into())),
+            wake_at: None,
+            rings,
+            over: None,
+            bell,
+            connection,
+        }
+    }
+
+    fn look(&mut self, target: Target) {
+        match target {
+            Target::Session => self.look_at_wishes(),
+            Target::Calls => self.look_at_calls(),
+            Target::AcceptBi => self.accept_bi(),
+            Target::AcceptUni => self.accept_uni(),
+            Target::OpenBi => self.open_bi(),
+            Target::OpenUni => self.open_uni(),
+            Target::Datagrams => self.datagrams(),
+            Target::Closed => self.look_at_connection(),
+            Target::Timer => self.look_at_time(),
+            Target::Control => self.write_control(),
+            Target::Request(stream) => self.look_at_request(stream),
+            Target::Handle(stream) => self.look_at_handle(stream),
+            Target::In(id) => self.look_at_in(id),
+            Target::Out(id) => {
+                if let Some(out) = self.outs.get(&id) {
+                    self.urgent.insert((out.order, id));
+                }
+            }
+        }
+    }
+
+    /// Does what the core says.
+    pub(super) fn settle(&mut self) {
+        while let Some(output) = self.core.poll() {
+            match output {
+                Output::Control(bytes) => {
+                    self.control_out.push_back(bytes);
+                    self.control_ring.ring();
+                }
+                Output::Send(stream, bytes) => self.send_request(stream, bytes),
+                Output::Retire(stream) => self.retire_request(stream),
+                Output::Abandon(stream, code) => self.abandon_request(stream, code),
+                Output::Ready(path) => {
+                    self.is_ready = true;
+                    if let Some(ready) = self.ready.take() {
+                        let _ = ready.send(path);
+                    }
+                    for ring in [&self.rings.calls, &self.rings.accept_bi, &self.rings.datagrams] {
+                        ring.ring();
+                    }
+                }
+                Output::Asked(stream, asked) => self.asked(stream, asked),
+                Output::Tell(stream, event) => self.tell(stream, event),
+                Output::GoingAway { uri } => {
+                    self.ends.going.send_replace(Some(uri));
+                }
+                Output::Close(error) => self.over = self.over.take().or(Some(error)),
+            }
+        }
+    }
+
+    fn look_at_wishes(&mut self) {
+        let (goaway, close, mut drained) = {
+            let mut wishes = lock(&self.ends.wishes);
+            (wishes.goaway.clone(), wishes.close.clone(), std::mem::take(&mut wishes.drained))
+        };
+        self.drained.append(&mut drained);
+        if let Some((uri, timeout)) = goaway {
+            self.core.goaway(now(), &uri, timeout);
+        }
+        if let Some((code, reason)) = close {
+            self.core.close(code, &reason);
+        }
+    }
+
+    fn look_at_calls(&mut self) {
+        if !self.is_ready {
+            return;
+        }
+        let waker = self.rings.calls.waker();
+        let mut cx = Context::from_waker(&waker);
+        while let Poll::Ready(Some(call)) = self.ends.calls.poll_recv(&mut cx) {
+            self.call(call);
+            self.settle();
+        }
+    }
+
+    fn accept_bi(&mut self) {
+        let connection = &self.connection;
+        while self.is_ready
+            && let Some(Ok((send, recv))) = poll(&mut self.accept_bi, &self.rings.accept_bi, || {
+                let connection = connection.clone();
+                Box::pin(async move { connection.accept_bi().await })
+            })
+        {
+            let stream = Stream(self.bell.number());
+            self.requests.insert(stream, RequestIo::theirs(&self.bell, stream, send, recv));
+            self.core.handle(now(), Input::Opened(stream));
+        }
+    }
+
+    fn accept_uni(&mut self) {
+        let connection = &self.connection;
+        while let Some(Ok(recv)) = poll(&mut self.accept_uni, &self.rings.accept_uni, || {
+            let connection = connection.clone();
+            Box::pin(async move { connection.accept_uni().await })
+        }) {
+            let id = self.bell.number();
+            self.ins.insert(id, In::new(&self.bell, id, recv));
+        }
+    }
+
+    /// Opens request streams in the order of their requests.
+    pub(super) fn open_bi(&mut self) {
+        let connection = &self.connection;
+        while !self.opening.is_empty()
+            && let Some(Ok((send, recv))) = poll(&mut self.open_bi, &self.rings.open_bi, || {
+                let connection = connection.clone();
+                Box::pin(async move { connection.open_bi().await })
+            })
+        {
+            if let Some(io) = self.opening.pop_front().and_then(|stream| self.requests.get_mut(&stream)) {
+                io.opened(send, recv);
+            }
+        }
+    }
+
+    /// Opens data streams for whoever is most urgent when the peer allows for one.
+    pub(super) fn open_uni(&mut self) {
+        while self.control.is_none() || !self.wants_stream.is_empty() {
+            let connection = &self.connection;
+            let stream = self.spare.take().or_else(|| {
+                poll(&mut self.open_uni, &self.rings.open_uni, || {
+                    let connection = connection.clone();
+                    Box::pin(async move { connection.open_uni().await })
+                })?
+                .ok()
+            });
+            let Some(mut stream) = stream else { return };
+            if self.control.is_none() {
+                stream.set_order(crate::moqt::priority::CONTROL);
+                self.control = Some(stream);
+                self.control_ring.ring();
+            } else {
+                self.spare = outgoing::give(self, stream);
+            }
+        }
+    }
+
+    fn datagrams(&mut self) {
+        let connection = self.connection.clone();
+        for _ in 0..TURN {
+            if !self.is_ready {
+                return;
+            }
+            let got = poll(&mut self.datagram, &self.rings.datagrams, || {
+                let connection = connection.clone();
+                Box::pin(async move { connection.recv_datagram().await })
+            });
+            let Some(Ok(datagram)) = got else { return };
+            self.take_datagram(datagram);
+        }
+        self.rings.datagrams.ring();
+    }
+
+    fn look_at_connection(&mut self) {
+        let connection = &self.connection;
+        let gone = poll(&mut self.gone, &self.rings.closed, || {
+            let connection = connection.clone();
+            Box::pin(async move { connection.closed().await })
+        });
+        let Some(error) = gone else { return };
+        let reason = error.to_string();
+        let code = match error {
+            ConnectionError::Peer { code, .. } => SessionCode(code),
+            ConnectionError::Local | ConnectionError::TimedOut | ConnectionError::Transport(_) => {
+                SessionCode::NoError
+            }
+        };
+        self.over = self.over.take().or(Some(SessionError { code, reason }));
+    }
+
+    fn write_control(&mut self) {
+        let Some(control) = &mut self.control else { return };
+        let waker = self.control_ring.waker();
+        let mut cx = Context::from_waker(&waker);
+        while !self.control_out.is_empty() {
+            match control.poll_write(&mut cx, self.control_out.make_contiguous()) {
+                Poll::Ready(Ok(_)) => self.control_out.retain(|chunk| !chunk.is_empty()),
+                Poll::Ready(Err(crate::transport::StreamError::Peer(_))) => {
+                    let reason = "the peer stopped the control stream";
+                    return self.core.close(SessionCode::ProtocolViolation, reason);
+                }
+                Poll::Ready(Err(_)) | Poll::Pending => return,
+            }
+        }
+        let stopped = control.poll_stopped(&mut cx);
+        if let Poll::Ready(Some(_)) = stopped {
+            self.core.close(SessionCode::ProtocolViolation, "the peer stopped the control stream");
+        }
+    }
+
+    /// Asks for [`look_at_time`](Self::look_at_time) at `at` at the latest.
+    pub(super) fn wake_by(&mut self, at: Option<Instant>) {
+        let Some(at) = at else { return };
+        if self.wake_at.is_none_or(|known| at < known) {
+            self.wake_at = Some(at);
+            self.timer.as_mut().reset(at.into());
+            self.rings.timer.ring();
+        }
+    }
+
+    fn look_at_time(&mut self) {
+        let now = now();
+        if self.wake_at.is_none_or(|at| at <= now) {
+            self.wake_at = None;
+            self.core.handle(now, Input::Tick);
+            self.settle();
+            let outboxes = self.expire_outboxes(now);
+            let outs = self.expire_outs(now);
+            let parked = self.expire_parked(now);
+            let next = [self.core.deadline(), outboxes, outs, parked].into_iter().flatten().min();
+            if let Some(next) = next {
+                self.wake_at = Some(next);
+                self.timer.as_mut().reset(next.into());
+            }
+        }
+        if self.wake_at.is_some() {
+            let waker = self.rings.timer.waker();
+            if self.timer.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
+                self.rings.timer.ring();
+            }
+        }
+    }
+
+    fn check_drained(&mut self) {
+        if !self.drained.is_empty() && self.is_drained() {
+            for drained in self.drained.drain(..) {
+                let _ = drained.send(());
+            }
+        }
+    }
+
+    fn finish(&mut self, error: &SessionError) {
+        if self.ends.closed.borrow().is_some() {
+            return;
+        }
+        self.ends.closed.send_replace(Some(error.clone()));
+        self.bell.silence();
+        self.ready = None;
+        self.ends.calls.close();
+        for (_, handle) in self.handles.drain() {
+            handle.session_ended(error);
+        }
+        self.connection.close(error.code.0, &error.reason);
+        tracing::debug!(code = %error.code, reason = %error.reason, "session over");
+    }
+}
+
+impl Future for Task {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let task = self.get_mut();
+        for _ in 0..TURN {
+            let target = task.bell.next(cx.waker());
+            match target {
+                Some(target) => task.look(target),
+                None => match task.urgent.pop_first() {
+                    Some((_, id)) => task.look_at_out(id),
+                    None => {
+                        task.check_drained();
+                        return Poll::Pending;
+                    }
+                },
+            }
+            task.settle();
+            task.wake_by(task.core.deadline());
+            if let Some(error) = task.over.clone() {
+                task.finish(&error);
+                return Poll::Ready(());
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        let reason = "the session's task was dropped".to_owned();
+        self.finish(&SessionError { code: SessionCode::InternalError, reason });
+    }
+}
+
+/// Polls what is waited for, beginning anew where the last one is done.
+fn poll<T>(
+    waiting: &mut Waiting<T>,
+    ring: &Arc<Ring>,
+    begin: impl FnOnce() -> Pin<Box<dyn Future<Output = T> + Send>>,
+) -> Option<T> {
+    let future = waiting.get_or_insert_with(begin);
+    match future.as_mut().poll(&mut Context::from_waker(&ring.waker())) {
+        Poll::Ready(value) => {
+            *waiting = None;
+            Some(value)
+        }
+        Poll::Pending => None,
+    }
+}

@@ -1,0 +1,218 @@
+//! The peer's requests, before they are answered.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::{
+    EndOfTrack, FetchWriter, Life, NamespaceWriter, PublishedNamespace, SubscribeOk, SubscribeOptions, Telling,
+    TrackWriter,
+};
+use crate::moqt::{
+    GroupOrder, Location, Namespace, Priority, Properties, RequestCode, TrackName,
+    driver::{Shared, bell::Port},
+    session::{
+        FetchAsked,
+        fetchbox::{Answer, Fetchbox},
+        outbox::Outbox,
+    },
+};
+
+/// Requests from the peer, in the order of their arrival. Bounded: past the bound further ones are
+/// answered EXCESSIVE_LOAD. Dropping it refuses all that follow.
+#[derive(Debug)]
+pub struct Requests {
+    requests: mpsc::Receiver<Request>,
+    /// Keeps the session open.
+    _session: Arc<Shared>,
+}
+
+impl Requests {
+    pub(crate) fn new(requests: mpsc::Receiver<Request>, session: Arc<Shared>) -> Self {
+        Self { requests, _session: session }
+    }
+
+    /// The next request; `None` once the session is closed.
+    pub async fn next(&mut self) -> Option<Request> {
+        self.requests.recv().await
+    }
+}
+
+/// A request from the peer. Dropping it unanswered refuses it with INTERNAL_ERROR.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Request {
+    /// It wants a track.
+    Subscribe(SubscribeRequest),
+    /// It wants objects of the past.
+    Fetch(FetchRequest),
+    /// It announces a namespace.
+    PublishNamespace(NamespaceRequest),
+    /// It wants to know of namespaces.
+    SubscribeNamespace(NamespaceSubscriptionRequest),
+}
+
+const UNANSWERED: &str = "the request was dropped without an answer";
+
+/// The peer's SUBSCRIBE.
+#[derive(Debug)]
+pub struct SubscribeRequest {
+    track: TrackName,
+    options: SubscribeOptions,
+    port: Arc<Port<Outbox>>,
+}
+
+impl SubscribeRequest {
+    pub(crate) fn new(track: TrackName, options: SubscribeOptions, port: Arc<Port<Outbox>>) -> Self {
+        Self { track, options, port }
+    }
+
+    /// The track.
+    pub fn track(&self) -> &TrackName {
+        &self.track
+    }
+    /// What was asked for with it.
+    pub fn options(&self) -> SubscribeOptions {
+        self.options
+    }
+    /// Grants it. The writer applies the filter, counted from `ok.largest`. Where the filter's range is
+    /// over already, the request is refused with INVALID_RANGE, and the writer is closed.
+    pub fn accept(self, ok: SubscribeOk) -> TrackWriter {
+        self.port.lock().accept(ok);
+        self.port.ring();
+        TrackWriter::new(Arc::clone(&self.port))
+    }
+    /// Refuses it.
+    pub fn reject(self, code: RequestCode, reason: &str) {
+        self.port.lock().reject(code, reason.to_owned());
+        self.port.ring();
+    }
+}
+
+impl Drop for SubscribeRequest {
+    fn drop(&mut self) {
+        // Does nothing after an answer.
+        self.port.lock().reject(RequestCode::InternalError, UNANSWERED.to_owned());
+        self.port.ring();
+    }
+}
+
+/// The peer's FETCH, a joining one already turned into its range.
+#[derive(Debug)]
+pub struct FetchRequest {
+    asked: FetchAsked,
+    port: Arc<Port<Fetchbox>>,
+}
+
+impl FetchRequest {
+    pub(crate) fn new(asked: FetchAsked, port: Arc<Port<Fetchbox>>) -> Self {
+        Self { asked, port }
+    }
+
+    /// The track.
+    pub fn track(&self) -> &TrackName {
+        &self.asked.track
+    }
+    /// First and last location, both included; an object of `u64::MAX` means to the group's end.
+    pub fn range(&self) -> (Location, Location) {
+        (self.asked.start, self.asked.end)
+    }
+    /// In which order groups are to be sent; objects in a group always ascend.
+    pub fn order(&self) -> GroupOrder {
+        self.asked.order
+    }
+    /// How urgent it is to the subscriber.
+    pub fn priority(&self) -> Priority {
+        self.asked.priority
+    }
+    /// Grants it. `end` is the last location that will be delivered.
+    pub fn accept(self, end: Location, end_of_track: EndOfTrack, properties: Properties) -> FetchWriter {
+        self.port.lock().answer(Answer::Accept(end, end_of_track, properties));
+        self.port.ring();
+        FetchWriter::new(Arc::clone(&self.port))
+    }
+    /// Refuses it.
+    pub fn reject(self, code: RequestCode, reason: &str) {
+        self.port.lock().answer(Answer::Reject(code, reason.to_owned()));
+        self.port.ring();
+    }
+}
+
+impl Drop for FetchRequest {
+    fn drop(&mut self) {
+        self.port.lock().answer(Answer::Reject(RequestCode::InternalError, UNANSWERED.to_owned()));
+        self.port.ring();
+    }
+}
+
+/// The peer's PUBLISH_NAMESPACE.
+#[derive(Debug)]
+pub struct NamespaceRequest {
+    namespace: Namespace,
+    port: Arc<Port<Life>>,
+}
+
+impl NamespaceRequest {
+    pub(crate) fn new(namespace: Namespace, port: Arc<Port<Life>>) -> Self {
+        Self { namespace, port }
+    }
+
+    /// What it announces.
+    pub fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+    /// Takes it. The answer tells when it is withdrawn; dropping that cancels the announcement.
+    pub fn accept(self) -> PublishedNamespace {
+        self.port.lock().answer(Ok(()));
+        self.port.ring();
+        PublishedNamespace::new(self.namespace.clone(), Arc::clone(&self.port))
+    }
+    /// Refuses it.
+    pub fn reject(self, code: RequestCode, reason: &str) {
+        self.port.lock().answer(Err((code, reason.to_owned())));
+        self.port.ring();
+    }
+}
+
+impl Drop for NamespaceRequest {
+    fn drop(&mut self) {
+        self.port.lock().answer(Err((RequestCode::InternalError, UNANSWERED.to_owned())));
+        self.port.ring();
+    }
+}
+
+/// The peer's SUBSCRIBE_NAMESPACE.
+#[derive(Debug)]
+pub struct NamespaceSubscriptionRequest {
+    prefix: Namespace,
+    port: Arc<Port<Telling>>,
+}
+
+impl NamespaceSubscriptionRequest {
+    pub(crate) fn new(prefix: Namespace, port: Arc<Port<Telling>>) -> Self {
+        Self { prefix, port }
+    }
+
+    /// Below what.
+    pub fn prefix(&self) -> &Namespace {
+        &self.prefix
+    }
+    /// Takes it; the peer is then told with `tell`.
+    pub fn accept(self) -> NamespaceWriter {
+        self.port.lock().life.answer(Ok(()));
+        self.port.ring();
+        NamespaceWriter::new(Arc::clone(&self.port))
+    }
+    /// Refuses it.
+    pub fn reject(self, code: RequestCode, reason: &str) {
+        self.port.lock().life.answer(Err((code, reason.to_owned())));
+        self.port.ring();
+    }
+}
+
+impl Drop for NamespaceSubscriptionRequest {
+    fn drop(&mut self) {
+        self.port.lock().life.answer(Err((RequestCode::InternalError, UNANSWERED.to_owned())));
+        self.port.ring();
+    }
+}
