@@ -137,7 +137,7 @@ impl Task {
         }
         let waker = input.ring.waker();
         match input.recv.poll_read(&mut Context::from_waker(&waker), READ) {
-            Poll::Pending | Poll::Ready(Err(StreamError::Connection)) => Ok(Step::Wait),
+            Poll::Pending | Poll::Ready(Err(StreamError::Connection | StreamError::Ended)) => Ok(Step::Wait),
             Poll::Ready(Ok(Some(bytes))) => {
                 match &mut input.state {
                     State::Header(known) => known.extend_from_slice(&bytes),

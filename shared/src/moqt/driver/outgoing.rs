@@ -129,7 +129,7 @@ impl Task {
                     out.send.reset(ResetCode::Cancelled.0);
                     return Step::Over;
                 }
-                Poll::Ready(Err(StreamError::Connection)) => return Step::Wait,
+                Poll::Ready(Err(StreamError::Connection | StreamError::Ended)) => return Step::Wait,
                 Poll::Pending => break,
             }
         }

@@ -25,9 +25,9 @@ use std::{
 use bytes::{Bytes, BytesMut};
 
 use super::{
-    Config, DoneCode, EndOfTrack, GroupOrder, Location, Namespace, NamespaceEvent, Priority, Properties, Refused,
+    Config, DoneCode, GroupOrder, Location, Namespace, NamespaceEvent, Priority, Refused,
     RequestCode, ResetCode, Role, SessionCode, SessionError, SubscribeOk, SubscribeOptions, TrackName,
-    wire::{Message, Parameters, RequestId, TrackAlias, WireError},
+    wire::{Message, Parameters, RequestId, WireError},
 };
 
 mod answers;

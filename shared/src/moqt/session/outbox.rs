@@ -366,6 +366,11 @@ impl Outbox {
         self.is_closed || self.ending.is_some()
     }
 
+    /// What was asked for, with later changes.
+    pub(crate) fn options(&self) -> SubscribeOptions {
+        self.options
+    }
+
     /// Whether it was ended, and PUBLISH_DONE is not sent yet.
     pub(crate) fn is_ending(&self) -> bool {
         self.ending.is_some()
