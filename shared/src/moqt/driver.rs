@@ -32,6 +32,8 @@ mod incoming;
 mod outgoing;
 mod request_io;
 mod task;
+#[cfg(test)]
+mod tests;
 
 use bell::{Bell, Ring, Target, lock};
 use calls::{Ask, Call};
@@ -162,7 +164,8 @@ pub async fn start(connection: Connection, config: Config) -> Result<(Session, R
         closed,
         going,
     });
-    let ends = task::Ends { wishes, calls, requests: request_sender, closed: closed_sender, going: going_sender };
+    let ends =
+        task::Ends { wishes, calls, requests: request_sender, closed: closed_sender, going: going_sender };
     tokio::spawn(task::Task::new(connection, &config, bell, ends, ready_sender));
     match ready.await {
         Ok(path) => {
@@ -190,7 +193,11 @@ impl Session {
     ///
     /// # Errors
     /// [`Refused`] by the peer or by the session's end.
-    pub async fn subscribe(&self, track: TrackName, options: SubscribeOptions) -> Result<Subscription, Refused> {
+    pub async fn subscribe(
+        &self,
+        track: TrackName,
+        options: SubscribeOptions,
+    ) -> Result<Subscription, Refused> {
         let (mut subscription, ask) = Subscription::ask(&self.shared.bell, self.stream(), track, options);
         let ok = self.call(ask).await?;
         subscription.granted(ok);

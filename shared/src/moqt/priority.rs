@@ -16,15 +16,20 @@
 use super::{GroupId, GroupOrder, Priority, SubgroupId};
 
 /// The session's control stream.
-pub(crate) const CONTROL: i32 = i32::MIN;
+pub(crate) const CONTROL: i32 = -i32::MAX;
 /// Every request stream.
-pub(crate) const REQUEST: i32 = i32::MIN + 1;
+pub(crate) const REQUEST: i32 = -i32::MAX + 1;
 
 const RANK_BITS: u32 = 11;
 const SUBGROUP_BITS: u32 = 4;
 
 /// The place of a data stream.
-pub(crate) fn send_order(subscriber: Priority, publisher: Priority, rank: usize, subgroup: SubgroupId) -> i32 {
+pub(crate) fn send_order(
+    subscriber: Priority,
+    publisher: Priority,
+    rank: usize,
+    subgroup: SubgroupId,
+) -> i32 {
     let rank = i32::try_from(rank).unwrap_or(i32::MAX).min((1 << RANK_BITS) - 1);
     let subgroup = i32::try_from(subgroup.0).unwrap_or(i32::MAX).min((1 << SUBGROUP_BITS) - 1);
     (i32::from(subscriber.0) << (8 + RANK_BITS + SUBGROUP_BITS))

@@ -6,7 +6,8 @@ use tokio::sync::oneshot;
 
 use super::{bell::Port, handles::Handle, task::Task};
 use crate::moqt::{
-    FetchItem, GroupId, Namespace, NamespaceEvent, Priority, Refused, SubscribeOk, SubscribeOptions, TrackName,
+    FetchItem, GroupId, Namespace, NamespaceEvent, Priority, Refused, SubscribeOk, SubscribeOptions,
+    TrackName,
     session::{Stream, inbox::Inbox},
     track::{Life, Reading},
     wire::WireFetchRange,
@@ -113,9 +114,10 @@ impl Task {
                         .core
                         .request_id(joining)
                         .map(|joining| WireFetchRange::Relative { joining, groups }),
-                    Range::Absolute { joining, group } => {
-                        self.core.request_id(joining).map(|joining| WireFetchRange::Absolute { joining, group })
-                    }
+                    Range::Absolute { joining, group } => self
+                        .core
+                        .request_id(joining)
+                        .map(|joining| WireFetchRange::Absolute { joining, group }),
                 };
                 let asked = match range {
                     Some(range) => self.core.fetch(stream, range, priority),

@@ -4,16 +4,10 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::error::TrySendError;
 
-use super::{
-    SessionError,
-    bell::Port,
-    calls::Reply,
-    clock::now,
-    task::Task,
-};
+use super::{SessionError, bell::Port, calls::Reply, clock::now, task::Task};
 use crate::moqt::{
-    FetchItem, FetchRequest, NamespaceEvent, NamespaceRequest, NamespaceSubscriptionRequest, Priority, Received,
-    Refused, Request, RequestCode, ResetCode, SubscribeOk, SubscribeRequest,
+    FetchItem, FetchRequest, NamespaceEvent, NamespaceRequest, NamespaceSubscriptionRequest, Priority,
+    Received, Refused, Request, RequestCode, ResetCode, SubscribeOk, SubscribeRequest,
     session::{
         Asked, Event, Stream,
         fetchbox::{self, Fetchbox},
@@ -187,7 +181,12 @@ impl Task {
         }
     }
 
-    fn look_at_life(&mut self, stream: Stream, answer: Option<Result<(), (RequestCode, String)>>, is_left: bool) {
+    fn look_at_life(
+        &mut self,
+        stream: Stream,
+        answer: Option<Result<(), (RequestCode, String)>>,
+        is_left: bool,
+    ) {
         match answer {
             Some(Ok(())) => self.core.grant(stream),
             Some(Err((code, reason))) => return self.core.refuse(stream, code, &reason),
@@ -255,7 +254,8 @@ impl Task {
                 }
             }
             (Event::Subscribed(ok), Handle::Subscription { reply, priority, .. }) => {
-                *priority = TrackProperties::decode(&ok.properties).ok().and_then(|p| p.priority).unwrap_or_default();
+                *priority =
+                    TrackProperties::decode(&ok.properties).ok().and_then(|p| p.priority).unwrap_or_default();
                 if let Some(reply) = reply.take() {
                     // Where the caller is gone, its handle is too, and rings.
                     let _ = reply.send(Ok(ok));
@@ -316,8 +316,11 @@ impl Task {
             // A stream that was handed over whole goes on by itself.
             Handle::Serve { out: Some(id), .. } => self.reset_unfinished(*id, ResetCode::Cancelled),
             Handle::Subscription { .. } | Handle::Fetch { .. } => self.stop_ins(stream),
-            Handle::Serve { .. } | Handle::Hear(_) | Handle::Announce { .. } | Handle::Tell(_) | Handle::Learn { .. } => {
-            }
+            Handle::Serve { .. }
+            | Handle::Hear(_)
+            | Handle::Announce { .. }
+            | Handle::Tell(_)
+            | Handle::Learn { .. } => {}
         }
     }
 

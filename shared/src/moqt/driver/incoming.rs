@@ -10,14 +10,14 @@ use bytes::{Bytes, BytesMut};
 
 use super::{
     bell::{Bell, Ring, Target},
-    handles::Handle,
     clock::now,
+    handles::Handle,
     task::Task,
 };
 use crate::{
     moqt::{
-        DoneCode, FetchItem, GroupId, Item, Received, Refused, RequestCode, ResetCode, SessionCode, SubgroupEnd,
-        SubgroupId,
+        DoneCode, FetchItem, GroupId, Item, Received, Refused, RequestCode, ResetCode, SessionCode,
+        SubgroupEnd, SubgroupId,
         session::{Alias, Input, Stream},
         wire::{Datagram, FetchReader, ObjectError, ObjectReader, StreamHeader, SubgroupHeader, WireError},
     },
@@ -44,9 +44,21 @@ enum State {
     /// Its header is not whole.
     Header(BytesMut),
     /// Its alias is not known yet.
-    Parked { header: SubgroupHeader, rest: Bytes, until: Instant },
-    Subgroup { stream: Stream, header: SubgroupHeader, subgroup: Option<SubgroupId>, reader: ObjectReader },
-    Fetch { stream: Stream, reader: FetchReader },
+    Parked {
+        header: SubgroupHeader,
+        rest: Bytes,
+        until: Instant,
+    },
+    Subgroup {
+        stream: Stream,
+        header: SubgroupHeader,
+        subgroup: Option<SubgroupId>,
+        reader: ObjectReader,
+    },
+    Fetch {
+        stream: Stream,
+        reader: FetchReader,
+    },
     Control,
     Padding,
 }
@@ -159,9 +171,17 @@ impl Task {
     }
 
     /// The header is there.
-    fn begin(&mut self, id: u64, input: &mut In, header: StreamHeader, rest: Bytes) -> Result<Step, WireError> {
+    fn begin(
+        &mut self,
+        id: u64,
+        input: &mut In,
+        header: StreamHeader,
+        rest: Bytes,
+    ) -> Result<Step, WireError> {
         match header {
-            StreamHeader::Control if self.peer_control.is_some() => Err(violation("a second control stream came")),
+            StreamHeader::Control if self.peer_control.is_some() => {
+                Err(violation("a second control stream came"))
+            }
             StreamHeader::Control => {
                 self.peer_control = Some(id);
                 input.state = State::Control;
@@ -330,7 +350,13 @@ impl Task {
         }
     }
 
-    fn end_subgroup(&mut self, stream: Stream, group: GroupId, subgroup: Option<SubgroupId>, end: SubgroupEnd) {
+    fn end_subgroup(
+        &mut self,
+        stream: Stream,
+        group: GroupId,
+        subgroup: Option<SubgroupId>,
+        end: SubgroupEnd,
+    ) {
         if let Some(subgroup) = subgroup
             && let Some(Handle::Subscription { port, .. }) = self.handles.get(&stream)
         {
@@ -400,7 +426,9 @@ impl Task {
             Err(error) => return self.core.close(error.code, &error.reason),
         };
         let Alias::Known(stream) = self.core.alias(alias) else { return };
-        let Some(Handle::Subscription { port, priority: default, .. }) = self.handles.get(&stream) else { return };
+        let Some(Handle::Subscription { port, priority: default, .. }) = self.handles.get(&stream) else {
+            return;
+        };
         object.subgroup.priority = priority.unwrap_or(*default);
         let bytes = object.payload.len() + object.properties.0.len();
         port.lock().inbox.push_or_drop(Received::Item(Item::Datagram(object)), bytes);

@@ -10,9 +10,9 @@ use bytes::Bytes;
 
 use super::{
     bell::{Port, Ring, Target},
+    clock::now,
     handles::Handle,
     request_io::RequestIo,
-    clock::now,
     task::Task,
 };
 use crate::{
@@ -50,7 +50,9 @@ pub(super) fn give(task: &mut Task, mut send: SendStream) -> Option<SendStream> 
     let handles = &task.handles;
     task.wants_stream.retain(|stream| {
         let found = match handles.get(stream) {
-            Some(Handle::Publish(port)) => port.lock().waiting().map(|(order, lane)| (order, *stream, Some(lane))),
+            Some(Handle::Publish(port)) => {
+                port.lock().waiting().map(|(order, lane)| (order, *stream, Some(lane)))
+            }
             Some(Handle::Serve { port, out: None }) => Some((port.lock().place(), *stream, None)),
             _ => None,
         };

@@ -15,8 +15,7 @@ use super::{
 };
 use crate::{
     moqt::{
-        ResetCode,
-        priority,
+        ResetCode, priority,
         session::{Input, Stream},
     },
     transport::{RecvStream, SendStream, StreamError},

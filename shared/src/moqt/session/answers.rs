@@ -10,7 +10,12 @@ use crate::moqt::{
 
 impl Core {
     /// A message of the peer on a request stream of ours.
-    pub(super) fn answered(&mut self, now: Instant, stream: Stream, message: Message) -> Result<(), WireError> {
+    pub(super) fn answered(
+        &mut self,
+        now: Instant,
+        stream: Stream,
+        message: Message,
+    ) -> Result<(), WireError> {
         let Some(request) = self.requests.get_mut(&stream) else { return Ok(()) };
         if let Message::Goaway(goaway) = &message
             && goaway.request.is_none()
@@ -23,7 +28,11 @@ impl Core {
             Kind::Fetching(fetching) => fetching.is_granted,
             Kind::Announcing { granted } => *granted,
             Kind::Learning(learning) => learning.is_granted,
-            Kind::Unread | Kind::Publishing(_) | Kind::Serving(_) | Kind::Hearing { .. } | Kind::Telling(_) => {
+            Kind::Unread
+            | Kind::Publishing(_)
+            | Kind::Serving(_)
+            | Kind::Hearing { .. }
+            | Kind::Telling(_) => {
                 return Ok(());
             }
         };
@@ -40,7 +49,9 @@ impl Core {
         }
         match (&mut request.kind, message) {
             (Kind::Subscribing(_), Message::SubscribeOk(ok)) if !is_granted => self.subscribed(stream, ok),
-            (Kind::Subscribing(_), Message::PublishDone(done)) if is_granted => self.done_told(now, stream, done),
+            (Kind::Subscribing(_), Message::PublishDone(done)) if is_granted => {
+                self.done_told(now, stream, done)
+            }
             (Kind::Fetching(_), Message::FetchOk(ok)) if !is_granted => self.fetched(stream, &ok),
             (Kind::Announcing { granted }, Message::RequestOk(_)) if !is_granted => {
                 *granted = true;
@@ -59,7 +70,9 @@ impl Core {
             (Kind::Learning(_), Message::NamespaceDone(suffix)) if is_granted => {
                 self.namespace_went(stream, &suffix)
             }
-            (_, other) => Err(misplaced(&other, if is_granted { "after the answer" } else { "as this answer" })),
+            (_, other) => {
+                Err(misplaced(&other, if is_granted { "after the answer" } else { "as this answer" }))
+            }
         }
     }
 
@@ -103,10 +116,14 @@ impl Core {
                 self.all_namespaces_went(stream);
                 Event::Ended
             }
-            Kind::Subscribing(_) | Kind::Fetching(_) | Kind::Announcing { .. } | Kind::Learning(_) => refused(),
-            Kind::Unread | Kind::Publishing(_) | Kind::Serving(_) | Kind::Hearing { .. } | Kind::Telling(_) => {
-                Event::Ended
+            Kind::Subscribing(_) | Kind::Fetching(_) | Kind::Announcing { .. } | Kind::Learning(_) => {
+                refused()
             }
+            Kind::Unread
+            | Kind::Publishing(_)
+            | Kind::Serving(_)
+            | Kind::Hearing { .. }
+            | Kind::Telling(_) => Event::Ended,
         };
         self.tell(stream, event);
     }

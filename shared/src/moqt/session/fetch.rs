@@ -2,7 +2,8 @@
 
 use super::{Asked, Core, Event, FetchAsked, Kind, Stream, subscribe::Hold, violation};
 use crate::moqt::{
-    EndOfTrack, GroupId, GroupOrder, Location, ObjectId, Priority, Properties, Refused, RequestCode, TrackName,
+    EndOfTrack, GroupId, GroupOrder, Location, ObjectId, Priority, Properties, Refused, RequestCode,
+    TrackName,
     wire::{self, FetchOk, Message, Parameters, RequestId, WireError, WireFetchRange},
 };
 
@@ -143,7 +144,11 @@ impl Core {
         let Some(request) = self.requests.get_mut(&subscription) else { return };
         let Kind::Publishing(publishing) = &mut request.kind else { return };
         if publishing.wait(stream, ask) == Hold::Full {
-            self.refuse_now(stream, RequestCode::ExcessiveLoad, "too many fetches wait for this subscription");
+            self.refuse_now(
+                stream,
+                RequestCode::ExcessiveLoad,
+                "too many fetches wait for this subscription",
+            );
         } else if let Some(fetch) = self.requests.get_mut(&stream) {
             fetch.kind = Kind::Serving(Serving { start: Location::default() });
         }

@@ -25,8 +25,8 @@ use std::{
 use bytes::{Bytes, BytesMut};
 
 use super::{
-    Config, DoneCode, GroupOrder, Location, Namespace, NamespaceEvent, Priority, Refused,
-    RequestCode, ResetCode, Role, SessionCode, SessionError, SubscribeOk, SubscribeOptions, TrackName,
+    Config, DoneCode, GroupOrder, Location, Namespace, NamespaceEvent, Priority, Refused, RequestCode,
+    ResetCode, Role, SessionCode, SessionError, SubscribeOk, SubscribeOptions, TrackName,
     wire::{Message, Parameters, RequestId, WireError},
 };
 

@@ -38,7 +38,8 @@ impl Core {
 
     /// Asks to be told of namespaces.
     pub(crate) fn learn(&mut self, stream: Stream, prefix: Namespace) -> Result<(), Refused> {
-        let kind = Kind::Learning(Learning { prefix: prefix.clone(), is_granted: false, known: BTreeSet::new() });
+        let kind =
+            Kind::Learning(Learning { prefix: prefix.clone(), is_granted: false, known: BTreeSet::new() });
         self.ask(stream, kind, |request| {
             let parameters = Parameters::default();
             Message::SubscribeNamespace(wire::SubscribeNamespace { request, prefix, parameters })
@@ -77,7 +78,9 @@ impl Core {
 
     pub(super) fn learn_asked(&mut self, stream: Stream, prefix: Namespace) {
         let overlap = self.requests.values().find_map(|request| match &request.kind {
-            Kind::Telling(t) if t.prefix.starts_with(&prefix) || prefix.starts_with(&t.prefix) => Some(&t.prefix),
+            Kind::Telling(t) if t.prefix.starts_with(&prefix) || prefix.starts_with(&t.prefix) => {
+                Some(&t.prefix)
+            }
             _ => None,
         });
         if let Some(other) = overlap {

@@ -13,8 +13,8 @@ use std::{
 
 use super::{subscribe::new_group_from_wire, window::Window};
 use crate::moqt::{
-    DoneCode, Filter, GroupId, GroupOrder, Item, Location, Object, RequestCode, ResetCode, Subgroup, SubgroupEnd,
-    SubgroupId, SubscribeOk, SubscribeOptions, SubscriberEvent, WriterStats,
+    DoneCode, Filter, GroupId, GroupOrder, Item, Location, Object, RequestCode, ResetCode, Subgroup,
+    SubgroupEnd, SubgroupId, SubscribeOk, SubscribeOptions, SubscriberEvent, WriterStats,
     wire::{Parameters, TrackAlias, TrackProperties},
 };
 
@@ -405,7 +405,8 @@ impl Outbox {
         self.options.priority = parameters.priority.unwrap_or(self.options.priority);
         self.order = parameters.order.unwrap_or(self.order);
         self.object_timeout = parameters.object_timeout.filter(|t| !t.is_zero()).or(self.object_timeout);
-        self.subgroup_timeout = parameters.subgroup_timeout.filter(|t| !t.is_zero()).or(self.subgroup_timeout);
+        self.subgroup_timeout =
+            parameters.subgroup_timeout.filter(|t| !t.is_zero()).or(self.subgroup_timeout);
         self.reorder = true;
         if let Some(filter) = parameters.filter {
             self.options.filter = filter;

@@ -2,9 +2,7 @@
 
 use std::time::Instant;
 
-use super::{
-    Asked, Core, Event, Kind, MAX_REQUESTS, Output, Stream, encode, subscribe, violation,
-};
+use super::{Asked, Core, Event, Kind, MAX_REQUESTS, Output, Stream, encode, subscribe, violation};
 use crate::moqt::{
     RequestCode, ResetCode,
     wire::{Message, Parameters, RequestError, RequestId, RequestOk, RequestUpdate, WireError},
@@ -33,7 +31,9 @@ impl Core {
 
     /// The first message of a peer's request stream.
     fn asked(&mut self, stream: Stream, message: Message) -> Result<(), WireError> {
-        let Some(id) = request_id(&message) else { return Err(misplaced(&message, "first on a request stream")) };
+        let Some(id) = request_id(&message) else {
+            return Err(misplaced(&message, "first on a request stream"));
+        };
         self.ids.take(id)?;
         let open = self.requests.len();
         let Some(request) = self.requests.get_mut(&stream) else { return Ok(()) };

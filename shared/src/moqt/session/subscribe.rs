@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::{Asked, Core, Event, Kind, Stream, requests::clipped, violation};
 use crate::moqt::{
-    DoneCode, Filter, GroupId, Location, Priority, Refused, RequestCode, SubscribeOk, SubscribeOptions, TrackName,
+    DoneCode, Filter, GroupId, Location, Priority, Refused, RequestCode, SubscribeOk, SubscribeOptions,
+    TrackName,
     wire::{self, Message, Parameters, PublishDone, RequestUpdate, TrackAlias, WireError},
 };
 
@@ -268,7 +269,12 @@ impl Core {
         Ok(())
     }
 
-    pub(super) fn done_told(&mut self, now: Instant, stream: Stream, done: PublishDone) -> Result<(), WireError> {
+    pub(super) fn done_told(
+        &mut self,
+        now: Instant,
+        stream: Stream,
+        done: PublishDone,
+    ) -> Result<(), WireError> {
         let Some(s) = self.subscribing(stream) else { return Ok(()) };
         if s.done.is_some() {
             return Err(violation("a second PUBLISH_DONE came for one subscription"));

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::{
-    EndOfTrack, FetchWriter, Life, NamespaceWriter, PublishedNamespace, SubscribeOk, SubscribeOptions, Telling,
-    TrackWriter,
+    EndOfTrack, FetchWriter, Life, NamespaceWriter, PublishedNamespace, SubscribeOk, SubscribeOptions,
+    Telling, TrackWriter,
 };
 use crate::moqt::{
     GroupOrder, Location, Namespace, Priority, Properties, RequestCode, TrackName,

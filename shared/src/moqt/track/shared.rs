@@ -2,9 +2,7 @@
 
 use std::{collections::VecDeque, task::Waker};
 
-use crate::moqt::{
-    GroupId, NamespaceEvent, Received, RequestCode, session::inbox::Inbox, wire::Parameters,
-};
+use crate::moqt::{GroupId, NamespaceEvent, Received, RequestCode, session::inbox::Inbox, wire::Parameters};
 
 /// Groups that a reader may give up between two looks of the task; past it the oldest is forgotten.
 const MAX_STOPS: usize = 64;
