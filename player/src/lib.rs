@@ -1,1 +1,32 @@
-//! Skeleton.
+//! Watches a live room: subscribes to its tracks, keeps sound and picture in time, shows and records.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`config`] | command line, environment and file as one set of settings |
+//! | [`pipeline`] | the whole flow |
+//! | `session` | the way to the relay and the room |
+//! | `rendition` | which tracks are played |
+//! | `depackage` | objects -> frames in the order of decoding |
+//! | `jitter` | how much to hold back |
+//! | `playhead` | which moment plays now |
+//! | `decode` | frames -> pictures and sound |
+//! | `playback` | the thread that brings these together |
+//! | `display` | where pictures are shown and recorded |
+//! | `stats` | what a viewer experiences, in numbers |
+
+mod clock;
+pub mod config;
+mod decode;
+mod depackage;
+mod display;
+mod jitter;
+pub mod pipeline;
+mod playback;
+mod playhead;
+#[cfg(test)]
+mod random;
+mod rendition;
+mod session;
+mod sound;
+mod state;
+mod stats;

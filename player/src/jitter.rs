@@ -1,0 +1,153 @@
+//! How late media comes, and how much to hold back so that it is in time.
+
+use std::{collections::VecDeque, time::Duration};
+
+use shared::media::Timestamp;
+
+/// Time from capture to being playable, in microseconds. The clocks at both ends may differ by any
+/// constant, so that it may be below zero; only differences between transits have a meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub(crate) struct Transit(pub(crate) i64);
+
+impl Transit {
+    /// From a capture time to when it was ready.
+    pub(crate) fn between(captured: Timestamp, ready: Timestamp) -> Self {
+        let micros = i128::from(ready.0) - i128::from(captured.0);
+        Self(micros.clamp(-LIMIT, LIMIT) as i64)
+    }
+}
+
+/// No transit is longer than ten years: sums of two never overflow.
+const LIMIT: i128 = 10 * 365 * 86_400 * 1_000_000;
+
+/// Transits of one track over the last seconds.
+#[derive(Debug, Default)]
+pub(crate) struct Jitter {
+    window: VecDeque<(Timestamp, Transit)>,
+    sorted: Vec<Transit>,
+    stale: u32,
+}
+
+impl Jitter {
+    /// Notes that what was captured at `captured` became playable at `ready`.
+    pub(crate) fn observe(&mut self, captured: Timestamp, ready: Timestamp) {
+        let transit = Transit::between(captured, ready);
+        while self.window.len() >= MOST_SAMPLES
+            || self.window.front().is_some_and(|(at, _)| ready.since(*at) > WINDOW)
+        {
+            self.window.pop_front();
+        }
+        self.window.push_back((ready, transit));
+        self.stale += 1;
+        let is_late = self.needed().is_none_or(|needed| transit > needed);
+        if is_late || self.stale >= SORT_EVERY {
+            self.sorted.clear();
+            self.sorted.extend(self.window.iter().map(|(_, transit)| *transit));
+            self.sorted.sort_unstable();
+            self.stale = 0;
+        }
+    }
+
+    /// The shortest transit: what would be held back if there were no jitter.
+    pub(crate) fn shortest(&self) -> Option<Transit> {
+        self.sorted.first().copied()
+    }
+
+    /// The transit within which 99 of 100 come.
+    pub(crate) fn needed(&self) -> Option<Transit> {
+        let last = self.sorted.len().checked_sub(1)?;
+        self.sorted.get(last - last / 100).copied()
+    }
+
+    /// Whether enough was seen to rely on it.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.window.len() >= 10
+    }
+
+    /// Forgets everything: for a new source.
+    pub(crate) fn reset(&mut self) {
+        *self = Self::default();
+    }
+}
+
+const WINDOW: Duration = Duration::from_secs(10);
+const MOST_SAMPLES: usize = 1024;
+/// Sorting now and then is enough: what comes later than all before sorts at once.
+const SORT_EVERY: u32 = 8;
+
+/// What to hold back: from capture to playing, over all tracks that play together.
+pub(crate) fn target(tracks: &[&Jitter], latency: crate::config::Latency) -> Option<Transit> {
+    let needed = tracks.iter().filter_map(|track| track.needed()).max()?;
+    let shortest = tracks.iter().filter_map(|track| track.shortest()).max()?;
+    let settled = tracks.iter().all(|track| track.shortest().is_none() || track.is_settled());
+    let micros = |duration: Duration| i64::try_from(duration.as_micros()).unwrap_or(i64::MAX / 4);
+    Some(match latency {
+        crate::config::Latency::Auto => {
+            let margin = if settled { MARGIN } else { FIRST_MARGIN };
+            let most = shortest.0 + micros(MOST_HELD);
+            Transit((needed.0 + micros(margin)).min(most))
+        }
+        crate::config::Latency::Fixed(held) => Transit(shortest.0 + micros(held)),
+    })
+}
+
+/// Covers how late a thread wakes up.
+const MARGIN: Duration = Duration::from_millis(4);
+/// Stands for the jitter as long as it is not known.
+const FIRST_MARGIN: Duration = Duration::from_millis(12);
+/// However bad the network is, nothing is held back for longer.
+const MOST_HELD: Duration = Duration::from_secs(3);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{config::Latency, random::Random};
+
+    fn run(jitter: &mut Jitter, frames: u64, mut transit: impl FnMut(u64) -> u64) {
+        for frame in 0..frames {
+            let captured = Timestamp(1_000_000_000 + frame * 33_333);
+            jitter.observe(captured, Timestamp(captured.0 + transit(frame)));
+        }
+    }
+
+    #[test]
+    fn a_steady_network_needs_hardly_any_buffer() {
+        let mut jitter = Jitter::default();
+        run(&mut jitter, 100, |_| 12_000);
+        let target = target(&[&jitter], Latency::Auto).expect("known");
+        assert_eq!(target, Transit(12_000 + 4_000));
+    }
+
+    #[test]
+    fn frames_that_loss_delays_are_covered_and_forgotten_again() {
+        let mut random = Random::new(7);
+        let mut jitter = Jitter::default();
+        run(&mut jitter, 300, |_| if random.chance(8) { 95_000 } else { 35_000 });
+        let target = |jitter: &Jitter| target(&[jitter], Latency::Auto).expect("known").0;
+        assert!((95_000..110_000).contains(&target(&jitter)), "{}", target(&jitter));
+        for frame in 300..700 {
+            let captured = Timestamp(1_000_000_000 + frame * 33_333);
+            jitter.observe(captured, Timestamp(captured.0 + 35_000));
+        }
+        assert_eq!(target(&jitter), 39_000);
+    }
+
+    #[test]
+    fn a_publisher_whose_clock_is_ahead_is_no_special_case() {
+        let mut jitter = Jitter::default();
+        for frame in 0..50 {
+            jitter.observe(Timestamp(9_000_000 + frame * 20_000), Timestamp(1_000_000 + frame * 20_000));
+        }
+        assert_eq!(target(&[&jitter], Latency::Auto), Some(Transit(-8_000_000 + 4_000)));
+        let fixed = target(&[&jitter], Latency::Fixed(Duration::from_millis(200)));
+        assert_eq!(fixed, Some(Transit(-7_800_000)));
+    }
+
+    #[test]
+    fn the_slower_track_decides() {
+        let (mut picture, mut sound) = (Jitter::default(), Jitter::default());
+        run(&mut picture, 50, |_| 15_000);
+        run(&mut sound, 50, |_| 31_000);
+        assert_eq!(target(&[&picture, &sound], Latency::Auto), Some(Transit(35_000)));
+    }
+}

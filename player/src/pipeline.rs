@@ -1,0 +1,204 @@
+//! The whole flow: session -> depackage -> jitter -> decode -> display.
+//!
+//! | thread | does |
+//! |---|---|
+//! | main | the window's event loop, where there is a window |
+//! | runtime | the session: connection, subscriptions, coming back |
+//! | playback | depackages, decodes, keeps time |
+//! | recorder, terminal | write and draw at their own pace |
+
+use std::{
+    io::Write as _,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail};
+use tokio::{
+    runtime,
+    sync::mpsc::{self, error::TryRecvError},
+};
+
+use crate::{
+    clock::Clock,
+    config::{Config, DisplayKind, Patience, StatsFormat},
+    decode,
+    display::{self, Display, Reporter, file::Recorder},
+    playback::{Parts, Playback},
+    session::{Control, Driver, Event, Leave},
+};
+
+/// Objects that may wait for the playback thread. When it is full the session waits, and with it the
+/// relay, by flow control.
+const MOST_EVENTS: usize = 256;
+/// Wishes of the viewer that may wait. More are let go: the next one says the same.
+const MOST_CONTROLS: usize = 32;
+
+/// Plays a room until it ends, `--duration` is over, or the viewer leaves. To be called on the main
+/// thread, which a window's event loop needs. `started` is when the command was given.
+///
+/// # Errors
+/// What went wrong and what to do, in words for a person.
+pub fn run(config: Config, started: Instant) -> anyhow::Result<()> {
+    let clock = Clock::new();
+    let config = Arc::new(config);
+    let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let (events, incoming) = mpsc::channel(MOST_EVENTS);
+    let (control, controls) = mpsc::channel(MOST_CONTROLS);
+    let (reporter, shown) = Reporter::new(clock);
+    let recorder = Recorder::open(config.record.clone(), config.record_audio.clone())?;
+
+    runtime.spawn(leave_in_time(config.duration.map(|duration| started + duration), control.clone()));
+    runtime.spawn(Driver::new(Arc::clone(&config), clock, events, controls).run());
+
+    let (display, screen) = open_display(&config, reporter, &control)?;
+    let parts = Parts {
+        decoder: Box::new(decode::openh264::OpenH264::default()),
+        opus: decode::opus::Opus::new()?,
+        display,
+        shown,
+        recorder,
+        control,
+        latency: config.latency,
+        started: clock.at(started),
+    };
+    let (stats, patience) = (config.stats, config.patience);
+    let handle = runtime.handle().clone();
+    let playback = thread::Builder::new().name("playback".into()).spawn(move || {
+        let playback = Playback::new(parts);
+        play(playback, incoming, clock, &handle, stats, patience)
+    })?;
+    screen.run()?;
+    let result = playback.join();
+    // The session has told the relay that it leaves; nothing else is worth waiting for.
+    runtime.shutdown_timeout(Duration::from_millis(500));
+    match result {
+        Ok(result) => result,
+        Err(_) => bail!("the playback broke off: this is a fault of the player, please report it"),
+    }
+}
+
+/// The playback thread: takes what comes, advances, prints.
+fn play(
+    mut playback: Playback,
+    mut incoming: mpsc::Receiver<Event>,
+    clock: Clock,
+    handle: &runtime::Handle,
+    stats: Option<StatsFormat>,
+    patience: Patience,
+) -> anyhow::Result<()> {
+    let mut next_report = clock.now() + SECOND;
+    loop {
+        let more = drain(&mut playback, &mut incoming, clock);
+        let more = playback.advance(clock.now()) || more;
+        let now = clock.now();
+        if now >= next_report {
+            next_report = next_report.max(now) + SECOND;
+            print(stats, &playback.report(now, false))?;
+        }
+        if playback.is_over(now) {
+            break;
+        }
+        if more {
+            continue;
+        }
+        let wait = playback.deadline(now).min(next_report).since(now);
+        let event = handle.block_on(async { tokio::time::timeout(wait, incoming.recv()).await });
+        if let Ok(Some(event)) = event {
+            playback.take(event, clock.now());
+        } else if matches!(event, Ok(None)) {
+            // The session has ended and said why; what is left plays on.
+            thread::sleep(wait.max(Duration::from_millis(1)));
+        }
+    }
+    playback.note_end();
+    let now = clock.now();
+    print(stats, &playback.report(now, true))?;
+    let has_picture = playback.stats.has_picture();
+    match playback.close()? {
+        Leave::Quit if !has_picture && patience == Patience::Fail => {
+            bail!("no picture came before the end: is the room on air? --wait makes this no failure")
+        }
+        Leave::Quit | Leave::Ended => Ok(()),
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+/// Events taken in a row before pictures get their turn.
+const BATCH: usize = 64;
+
+/// Takes what waits. Whether more may wait.
+fn drain(playback: &mut Playback, incoming: &mut mpsc::Receiver<Event>, clock: Clock) -> bool {
+    for _ in 0..BATCH {
+        match incoming.try_recv() {
+            Ok(event) => playback.take(event, clock.now()),
+            Err(TryRecvError::Empty | TryRecvError::Disconnected) => return false,
+        }
+    }
+    true
+}
+
+fn print(format: Option<StatsFormat>, report: &crate::stats::Report) -> anyhow::Result<()> {
+    let line = match format {
+        None => return Ok(()),
+        Some(StatsFormat::Json) => report.json(),
+        Some(StatsFormat::Text) => report.text(),
+    };
+    writeln!(std::io::stdout().lock(), "{line}").context("standard output cannot be written")
+}
+
+/// Leaves at the deadline or at Ctrl-C.
+async fn leave_in_time(deadline: Option<Instant>, control: mpsc::Sender<Control>) {
+    let time = async {
+        match deadline {
+            Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = time => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    let _ = control.send(Control::Quit).await;
+}
+
+/// What the main thread does while the room plays.
+enum Screen {
+    /// Nothing: the display has a thread of its own, or none.
+    Elsewhere,
+    /// Runs the window.
+    #[cfg(feature = "window")]
+    Window(display::window::Window),
+}
+
+impl Screen {
+    fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Elsewhere => Ok(()),
+            #[cfg(feature = "window")]
+            Self::Window(window) => window.run(),
+        }
+    }
+}
+
+fn open_display(
+    config: &Config,
+    reporter: Reporter,
+    control: &mpsc::Sender<Control>,
+) -> anyhow::Result<(Box<dyn Display>, Screen)> {
+    Ok(match config.display {
+        DisplayKind::None => (Box::new(display::Null::new(reporter)), Screen::Elsewhere),
+        DisplayKind::Terminal => {
+            let terminal = display::terminal::Terminal::open(reporter, control.clone(), config.room.clone())?;
+            (Box::new(terminal), Screen::Elsewhere)
+        }
+        #[cfg(feature = "window")]
+        DisplayKind::Window => {
+            let (handle, window) = display::window::open(reporter, control.clone(), config.room.clone())?;
+            (Box::new(handle), Screen::Window(window))
+        }
+        #[cfg(not(feature = "window"))]
+        DisplayKind::Window => bail!("this build has no window: use --display terminal or none"),
+    })
+}
