@@ -205,7 +205,7 @@ impl Video {
             return None;
         }
         if object.status != Status::Normal {
-            self.group(group).end = Some(object.id);
+            self.open(group).end = Some(object.id);
             return None;
         }
         let Ok(header) = loc::Header::decode(&object.properties) else {
@@ -233,12 +233,12 @@ impl Video {
         Some(timestamp)
     }
 
-    fn group(&mut self, group: GroupId) -> &mut Group {
+    fn open(&mut self, group: GroupId) -> &mut Group {
         self.groups.entry(group).or_default()
     }
 
     fn lane(&mut self, group: GroupId, lane: SubgroupId) -> &mut Lane {
-        let lanes = &mut self.group(group).lanes;
+        let lanes = &mut self.open(group).lanes;
         // Past the bound all share the last lane, where they are out of order and thereby damaged.
         let lane = if lanes.len() < MOST_LANES || lanes.contains_key(&lane) { lane } else { SubgroupId(u64::MAX) };
         lanes.entry(lane).or_default()

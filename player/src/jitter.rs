@@ -63,11 +63,6 @@ impl Jitter {
     pub(crate) fn is_settled(&self) -> bool {
         self.window.len() >= 10
     }
-
-    /// Forgets everything: for a new source.
-    pub(crate) fn reset(&mut self) {
-        *self = Self::default();
-    }
 }
 
 const WINDOW: Duration = Duration::from_secs(10);

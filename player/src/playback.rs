@@ -11,7 +11,7 @@ use std::{
 
 use shared::{
     media::{FrameRate, Picture, Resolution, Timestamp},
-    moqt::{GroupId, Item, Location, ObjectId},
+    moqt::{Item, Location},
 };
 
 use crate::{
@@ -319,8 +319,8 @@ impl Playback {
         if tracks.is_empty() || (self.seen_until.is_none() && self.heard_until().is_none()) {
             return;
         }
-        let waited = now.since(*self.waiting_since.get_or_insert(now));
         let all = tracks.iter().all(|jitter| jitter.shortest().is_some());
+        let waited = now.since(*self.waiting_since.get_or_insert(now));
         match target {
             Some(target) if all || waited > START_TOGETHER => {
                 self.playhead.start(now, target);

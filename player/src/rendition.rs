@@ -95,8 +95,7 @@ mod tests {
         };
         Catalog {
             tracks: vec![video(720, 2_000_000), audio, video(360, 600_000), video(1080, 4_000_000)],
-            generated_at: None,
-            is_complete: false,
+            ..Catalog::default()
         }
     }
 

@@ -61,12 +61,6 @@ impl Track {
         self.chunks.pop_front().map(|chunk| (chunk.at, chunk.samples))
     }
 
-    /// Forgets everything: for a new source.
-    pub(crate) fn clear(&mut self) {
-        self.chunks.clear();
-        self.end = None;
-    }
-
     /// Chunks that were dropped because too many waited.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped

@@ -20,7 +20,7 @@ pub(crate) struct DecodeError(pub(crate) String);
 
 /// Decodes one picture track. It is fed consistently: a keyframe first, and nothing whose references
 /// are missing.
-pub(crate) trait Decoder {
+pub(crate) trait Decoder: Send {
     /// Decodes one frame; `None` where it gives no picture, as before the first keyframe.
     ///
     /// # Errors
