@@ -327,9 +327,9 @@ mod tests {
             (&["--room", "a/b"], "--room"),
             (&["--display", "terminal", "--stats", "json"], "--stats"),
         ] {
-            let mut cli = Cli::try_parse_from(["player", "--room", "r", "--relay", "moqt://h"]).expect("parsed");
-            let given =
-                Cli::try_parse_from(std::iter::once("player").chain(arguments.iter().copied()));
+            let mut cli =
+                Cli::try_parse_from(["player", "--room", "r", "--relay", "moqt://h"]).expect("parsed");
+            let given = Cli::try_parse_from(std::iter::once("player").chain(arguments.iter().copied()));
             let given = match given {
                 Ok(given) => given,
                 Err(error) => {

@@ -240,7 +240,8 @@ impl Video {
     fn lane(&mut self, group: GroupId, lane: SubgroupId) -> &mut Lane {
         let lanes = &mut self.open(group).lanes;
         // Past the bound all share the last lane, where they are out of order and thereby damaged.
-        let lane = if lanes.len() < MOST_LANES || lanes.contains_key(&lane) { lane } else { SubgroupId(u64::MAX) };
+        let lane =
+            if lanes.len() < MOST_LANES || lanes.contains_key(&lane) { lane } else { SubgroupId(u64::MAX) };
         lanes.entry(lane).or_default()
     }
 

@@ -27,6 +27,7 @@ use crate::{
     display::{self, Display, Reporter, file::Recorder},
     playback::{Parts, Playback},
     session::{Control, Driver, Event, Leave},
+    sound,
 };
 
 /// Objects that may wait for the playback thread. When it is full the session waits, and with it the
@@ -61,11 +62,14 @@ pub fn run(config: Config, started: Instant) -> anyhow::Result<()> {
         recorder,
         control,
         latency: config.latency,
+        output: sound::Output::Silent,
         started: clock.at(started),
     };
-    let (stats, patience) = (config.stats, config.patience);
+    let (stats, patience, volume) = (config.stats, config.patience, config.volume);
     let handle = runtime.handle().clone();
     let playback = thread::Builder::new().name("playback".into()).spawn(move || {
+        // On some systems a sound device stays with the thread that opens it.
+        let parts = Parts { output: sound::Output::open(volume), ..parts };
         let playback = Playback::new(parts);
         play(playback, incoming, clock, &handle, stats, patience)
     })?;

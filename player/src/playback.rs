@@ -61,6 +61,7 @@ pub(crate) struct Parts {
     pub(crate) recorder: Option<Recorder>,
     pub(crate) control: tokio::sync::mpsc::Sender<Control>,
     pub(crate) latency: Latency,
+    pub(crate) output: sound::Output,
     pub(crate) started: Timestamp,
 }
 
@@ -80,6 +81,8 @@ struct Hearing {
     packets: depackage::Sound,
     arrivals: Arrivals,
     track: sound::Track,
+    /// The moment that is heard now.
+    heard: Option<Timestamp>,
 }
 
 /// How late a track comes, counted from what was published after the subscription.
@@ -159,6 +162,7 @@ impl Playback {
                     packets: depackage::Sound::new(opus::duration),
                     arrivals: Arrivals { jitter: Jitter::default(), largest: feed.largest },
                     track: sound::Track::default(),
+                    heard: None,
                 });
             }
             Event::Item { feed, at, item } => self.take_item(feed, at, item),
@@ -177,6 +181,7 @@ impl Playback {
             self.stats.shown(shown);
         }
         self.steer(now);
+        self.hear(now);
         let media = self.playhead.media(now);
         let more = self.decode_sound(media) | self.decode_picture(media);
         self.switch();
@@ -192,7 +197,8 @@ impl Playback {
             self.video.as_ref().and_then(|video| video.frames.gives_up_at()),
             self.hearing.as_ref().and_then(|hearing| hearing.packets.gives_up_at()),
         ];
-        let missing = waits.into_iter().flatten().filter_map(|media| self.playhead.due(media)).filter(|at| *at > now);
+        let missing =
+            waits.into_iter().flatten().filter_map(|media| self.playhead.due(media)).filter(|at| *at > now);
         missing.chain(picture).fold(now + IDLE, Timestamp::min)
     }
 
@@ -202,7 +208,8 @@ impl Playback {
         let drained = match self.playhead.media(now) {
             Some(media) => {
                 let heard = self.hearing.as_ref().and_then(|hearing| hearing.track.end());
-                self.pictures.is_empty() && [heard, self.seen_until].into_iter().flatten().all(|end| end <= media)
+                self.pictures.is_empty()
+                    && [heard, self.seen_until].into_iter().flatten().all(|end| end <= media)
             }
             None => true,
         };
@@ -268,11 +275,14 @@ impl Playback {
             let captured = video.frames.push(item);
             video.arrivals.note(captured, location, at + DECODING / 2);
             if video.frames.lost().not_loc == 1 && captured.is_none() && bytes > 0 {
-                tracing::warn!(track = video.name, "an object is not LOC: such ones are left out and counted");
+                tracing::warn!(
+                    track = video.name,
+                    "an object is not LOC: such ones are left out and counted"
+                );
             }
         } else if let Some(hearing) = self.hearing.as_mut().filter(|hearing| hearing.id == feed) {
             let captured = hearing.packets.push(item);
-            hearing.arrivals.note(captured, location, at);
+            hearing.arrivals.note(captured, location, at + self.parts.output.lead());
             if hearing.packets.lost().not_loc == 1 && captured.is_none() && bytes > 0 {
                 tracing::warn!("a sound object is not LOC: such ones are left out and counted");
             }
@@ -336,12 +346,26 @@ impl Playback {
         }
     }
 
+    /// Lets the sound go on its way; where a device plays it, time follows the device.
+    fn hear(&mut self, now: Timestamp) {
+        let (Some(media), Some(hearing)) = (self.playhead.media(now), &mut self.hearing) else { return };
+        hearing.heard = None;
+        if self.playhead.is_standing() {
+            return;
+        }
+        match self.parts.output.pump(&mut hearing.track, media, self.playhead.rate()) {
+            Some(heard) => {
+                self.playhead.follow(now, heard);
+                hearing.heard = Some(heard);
+            }
+            None => hearing.heard = Some(media).filter(|media| hearing.track.covers(*media)),
+        }
+    }
+
     fn decode_sound(&mut self, media: Option<Timestamp>) -> bool {
         let Some(hearing) = &mut self.hearing else { return false };
-        if let Some(media) = media {
-            hearing.track.pass(media);
-        }
-        let Some(packet) = hearing.packets.poll(media.map(|media| media + DECODING)) else { return false };
+        let due = media.map(|media| media + DECODING + self.parts.output.lead());
+        let Some(packet) = hearing.packets.poll(due) else { return false };
         let (at, decoded) = match packet {
             Packet::Frame(frame) => (frame.timestamp, self.parts.opus.decode(&frame.payload)),
             Packet::Concealed { timestamp, duration } => (timestamp, self.parts.opus.conceal(duration)),
@@ -443,8 +467,8 @@ impl Playback {
         }
         self.stats.frames.late += u64::from(lateness > interval && self.is_live(&picture));
         self.parts.display.show(&picture);
-        if self.hearing.as_ref().is_some_and(|hearing| hearing.track.covers(media)) {
-            self.stats.lip_sync(picture.timestamp, media);
+        if let Some(heard) = self.hearing.as_ref().and_then(|hearing| hearing.heard) {
+            self.stats.lip_sync(picture.timestamp, heard);
         }
     }
 

@@ -99,7 +99,6 @@ impl Playhead {
     }
 
     /// The device sounds `heard` now: the playhead follows it, since ears notice what eyes do not.
-    #[cfg(any(test, feature = "speaker"))]
     pub(crate) fn follow(&mut self, now: Timestamp, heard: Timestamp) {
         let State::Playing { .. } = self.state else { return };
         let Some(media) = self.media(now) else { return };
@@ -151,7 +150,6 @@ const WORTH_STEERING: Duration = Duration::from_millis(6);
 /// Off by less than this, it stops steering.
 const CLOSE_ENOUGH: Duration = Duration::from_millis(1);
 /// An offset between sound and picture that is worth mending.
-#[cfg(any(test, feature = "speaker"))]
 const AUDIBLE: Duration = Duration::from_millis(2);
 /// An offset of this many microseconds would be made up in a second, were the rates not limited.
 const GENTLE_MICROS: f64 = 500_000.0;

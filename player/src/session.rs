@@ -236,7 +236,8 @@ impl Driver {
 }
 
 fn is_about_access(code: RequestCode) -> bool {
-    [RequestCode::Unauthorized, RequestCode::MalformedAuthToken, RequestCode::ExpiredAuthToken].contains(&code)
+    [RequestCode::Unauthorized, RequestCode::MalformedAuthToken, RequestCode::ExpiredAuthToken]
+        .contains(&code)
 }
 
 /// Connects and sets a session up. Requests of the relay are refused: a player serves nothing.
@@ -246,8 +247,9 @@ async fn connect(config: &Config) -> anyhow::Result<(Session, Kind)> {
         url.query_pairs_mut().append_pair("token", token);
     }
     let client = transport::ClientConfig { trust: config.trust.clone(), ..Default::default() };
-    let connection =
-        transport::connect(&url, &client).await.with_context(|| format!("no connection to {}", config.relay))?;
+    let connection = transport::connect(&url, &client)
+        .await
+        .with_context(|| format!("no connection to {}", config.relay))?;
     let kind = connection.kind();
     let mut settings = moqt::Config::new(moqt::Role::Client);
     if kind == Kind::Quic {

@@ -59,7 +59,6 @@ fn picture(yuv: &decoder::DecodedYUV<'_>, frame: &VideoFrame) -> Option<Picture>
             data.extend_from_slice(row.get(..width)?);
         }
     }
-    let resolution =
-        Resolution { width: u32::try_from(width).ok()?, height: u32::try_from(height).ok()? };
+    let resolution = Resolution { width: u32::try_from(width).ok()?, height: u32::try_from(height).ok()? };
     Picture::from_planes(resolution, frame.timestamp, data)
 }

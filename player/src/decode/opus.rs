@@ -31,10 +31,9 @@ impl Opus {
     /// # Errors
     /// [`DecodeError`] for a damaged one.
     pub(crate) fn decode(&mut self, packet: &[u8]) -> Result<Samples, DecodeError> {
-        let frames = self
-            .decoder
-            .decode(packet, &mut self.buffer, false)
-            .map_err(|error| DecodeError(format!("an Opus packet of {} bytes is damaged: {error}", packet.len())))?;
+        let frames = self.decoder.decode(packet, &mut self.buffer, false).map_err(|error| {
+            DecodeError(format!("an Opus packet of {} bytes is damaged: {error}", packet.len()))
+        })?;
         Ok(self.buffer.get(..frames * CHANNELS).unwrap_or_default().to_vec())
     }
 

@@ -74,7 +74,11 @@ impl Sound {
             self.lost.frames += 1;
             self.end = Some(end + duration);
             self.last = self.last.map(|(group, object)| {
-                if group == at.0 { (group, ObjectId(object.0 + 1)) } else { (GroupId(group.0 + 1), ObjectId(0)) }
+                if group == at.0 {
+                    (group, ObjectId(object.0 + 1))
+                } else {
+                    (GroupId(group.0 + 1), ObjectId(0))
+                }
             });
             return Some(Packet::Concealed { timestamp: end, duration });
         }

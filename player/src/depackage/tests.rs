@@ -227,7 +227,8 @@ fn no_gap_reaches_the_decoder_under_loss_and_reordering() {
 }
 
 fn packet_object(group: u64) -> Item {
-    let timestamp = Timestamp(1_000_000_000) + Duration::from_millis(20) * u32::try_from(group).expect("small");
+    let timestamp =
+        Timestamp(1_000_000_000) + Duration::from_millis(20) * u32::try_from(group).expect("small");
     raw(group, 0, 0, Header { timestamp, ..Header::default() }.encode(), b"x")
 }
 
@@ -239,7 +240,9 @@ fn sounds(sound: &mut Sound, due: u64) -> Vec<String> {
     let due = Timestamp(1_000_000_000 + due * 1_000);
     std::iter::from_fn(|| sound.poll(Some(due)))
         .map(|packet| match packet {
-            Packet::Frame(frame) => format!("{}", frame.timestamp.since(Timestamp(1_000_000_000)).as_millis()),
+            Packet::Frame(frame) => {
+                format!("{}", frame.timestamp.since(Timestamp(1_000_000_000)).as_millis())
+            }
             Packet::Concealed { timestamp, .. } => {
                 format!("({})", timestamp.since(Timestamp(1_000_000_000)).as_millis())
             }

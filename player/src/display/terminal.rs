@@ -39,7 +39,11 @@ impl Terminal {
     ///
     /// # Errors
     /// Where there is none.
-    pub(crate) fn open(reporter: Reporter, control: mpsc::Sender<Control>, room: Room) -> anyhow::Result<Self> {
+    pub(crate) fn open(
+        reporter: Reporter,
+        control: mpsc::Sender<Control>,
+        room: Room,
+    ) -> anyhow::Result<Self> {
         let guard = Guard::new().context("there is no terminal to draw in: use --display none or window")?;
         let slot = Arc::new(Slot::new());
         let shared = Arc::clone(&slot);
@@ -211,7 +215,10 @@ mod tests {
         let mut out = String::new();
         blocks(&picture, 4, 1, &mut out);
         assert_eq!(out.matches('▀').count(), 2, "{out:?}");
-        assert!(out.contains("38;2;254;254;254;48;2;0;0;0m") || out.contains("38;2;255;255;255;48;2;0;0;0m"), "{out:?}");
+        assert!(
+            out.contains("38;2;254;254;254;48;2;0;0;0m") || out.contains("38;2;255;255;255;48;2;0;0;0m"),
+            "{out:?}"
+        );
         let mut nothing = String::new();
         blocks(&picture, 0, 0, &mut nothing);
         assert_eq!(nothing, "");

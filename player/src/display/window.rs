@@ -241,7 +241,8 @@ impl App {
         let (Some(width), Some(height)) = (NonZeroU32::new(size.width), NonZeroU32::new(size.height)) else {
             return Ok(false);
         };
-        let wrong = |error: softbuffer::SoftBufferError| anyhow::anyhow!("the window cannot be drawn in: {error}");
+        let wrong =
+            |error: softbuffer::SoftBufferError| anyhow::anyhow!("the window cannot be drawn in: {error}");
         open.surface.resize(width, height).map_err(wrong)?;
         let mut pixels = open.surface.buffer_mut().map_err(wrong)?;
         let (width, height) = (size.width as usize, size.height as usize);
@@ -266,7 +267,8 @@ impl Open {
         let attributes = window::Window::default_attributes().with_title(title).with_inner_size(FIRST_SIZE);
         let window = events.create_window(attributes).context("the desktop gives no window")?;
         let window = Rc::new(window);
-        let wrong = |error: softbuffer::SoftBufferError| anyhow::anyhow!("the window cannot be drawn in: {error}");
+        let wrong =
+            |error: softbuffer::SoftBufferError| anyhow::anyhow!("the window cannot be drawn in: {error}");
         let context = Context::new(Rc::clone(&window)).map_err(wrong)?;
         let surface = Surface::new(&context, Rc::clone(&window)).map_err(wrong)?;
         Ok(Self { window, surface })
@@ -299,8 +301,7 @@ fn place(from: Resolution, rgb: &[u8], pixels: &mut [u32], width: usize, height:
         pixels.fill(0);
     }
     let line = from.width as usize * 4;
-    let columns: Vec<usize> =
-        (0..area.width).map(|x| x * from.width as usize / area.width * 4).collect();
+    let columns: Vec<usize> = (0..area.width).map(|x| x * from.width as usize / area.width * 4).collect();
     for y in 0..area.height {
         let source = y * from.height as usize / area.height * line;
         let target = (area.top + y) * width + area.left;

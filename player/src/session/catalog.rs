@@ -25,9 +25,9 @@ impl Reader {
         if location.object.0 == 0 {
             self.catalog = Some(Catalog::parse(&object.payload)?);
         } else {
-            let follows = self.last.is_some_and(|last| {
-                last.group == location.group && last.object.0 + 1 == location.object.0
-            });
+            let follows = self
+                .last
+                .is_some_and(|last| last.group == location.group && last.object.0 + 1 == location.object.0);
             match &mut self.catalog {
                 Some(catalog) if follows => catalog.apply(&object.payload)?,
                 // A change of something that is not known: the next whole catalog tells.
