@@ -23,7 +23,7 @@ use tokio::{
 
 mod line;
 
-pub use line::{Link, LinkCounters};
+pub use line::{Conditions, LinkCounters};
 
 use line::Line;
 
@@ -35,24 +35,6 @@ const BACKLOG: usize = 4_096;
 const BATCH: usize = 64;
 /// Larger than any UDP payload.
 const PACKET: usize = 65_536;
-
-/// What both directions are like.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Conditions {
-    /// From the clients to the target.
-    pub up: Link,
-    /// From the target to the clients.
-    pub down: Link,
-    /// Decides which packets are lost and how long each is delayed.
-    pub seed: u64,
-}
-
-impl Conditions {
-    /// The same link in both directions.
-    pub fn both(link: Link, seed: u64) -> Self {
-        Self { up: link, down: link, seed }
-    }
-}
 
 /// What happened to packets so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -85,11 +67,21 @@ struct Lines {
 }
 
 impl Impair {
-    /// Starts a proxy on a free port of the loopback address in front of `target`.
+    /// Starts a proxy on a free port of the loopback address in front of `target`; each direction is
+    /// a link with these conditions, and has its own chance.
     ///
     /// # Errors
     /// The operating system's, where no socket or thread can be had.
     pub fn start(target: SocketAddr, conditions: Conditions) -> anyhow::Result<Self> {
+        let down = Conditions { seed: conditions.seed.wrapping_add(1), ..conditions };
+        Self::start_each(target, conditions, down)
+    }
+
+    /// The same with a link for each direction: `up` leads to the target.
+    ///
+    /// # Errors
+    /// As [`Impair::start`].
+    pub fn start_each(target: SocketAddr, up: Conditions, down: Conditions) -> anyhow::Result<Self> {
         let loopback = match target {
             SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::LOCALHOST, 0)),
@@ -97,10 +89,7 @@ impl Impair {
         let front = std::net::UdpSocket::bind(loopback).context("cannot bind the impaired address")?;
         front.set_nonblocking(true)?;
         let local_addr = front.local_addr()?;
-        let lines = Lines {
-            up: Line::new(conditions.up, conditions.seed),
-            down: Line::new(conditions.down, conditions.seed.wrapping_add(1)),
-        };
+        let lines = Lines { up: Line::new(up), down: Line::new(down) };
         let shared = Arc::new(Shared { lines: Mutex::new(lines), stop: Notify::new() });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let running = shared.clone();
@@ -126,8 +115,14 @@ impl Impair {
         self.local_addr
     }
 
-    /// Changes both links for the packets that come from now on; chance goes on where it was.
-    pub fn set(&self, up: Link, down: Link) {
+    /// Changes both links for the packets that come from now on; chance goes on where it was, whatever
+    /// the new seed.
+    pub fn set(&self, conditions: Conditions) {
+        self.set_each(conditions, conditions);
+    }
+
+    /// The same with a link for each direction.
+    pub fn set_each(&self, up: Conditions, down: Conditions) {
         let mut lines = self.shared.lines();
         lines.up.set(up);
         lines.down.set(down);
@@ -275,8 +270,8 @@ mod tests {
     #[test]
     fn packets_come_back_after_both_delays_and_counted() {
         let target = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-        let link = Link { delay: Duration::from_millis(20), ..Link::default() };
-        let impair = Impair::start(target.local_addr().unwrap(), Conditions::both(link, 1)).unwrap();
+        let conditions = Conditions { delay: Duration::from_millis(20), ..Conditions::default() };
+        let impair = Impair::start(target.local_addr().unwrap(), conditions).unwrap();
         let client = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         client.connect(impair.local_addr()).unwrap();
         for socket in [&target, &client] {
@@ -297,7 +292,7 @@ mod tests {
         assert_eq!((up.forwarded, up.bytes, down.forwarded, down.bytes), (1, 5, 1, 4));
 
         // From now on nothing passes upwards.
-        impair.set(Link { loss: 1.0, ..link }, link);
+        impair.set_each(Conditions { loss: 1.0, ..conditions }, conditions);
         client.send(b"lost").unwrap();
         while impair.counters().up.lost == 0 {
             std::thread::yield_now();

@@ -10,9 +10,9 @@ use bytes::Bytes;
 /// Packets on their way; more are dropped and counted as overflow.
 const MAX_PACKETS: usize = 65_536;
 
-/// What one direction does to packets. The default does nothing.
+/// What a direction does to packets. The default does nothing.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Link {
+pub struct Conditions {
     /// What every packet takes.
     pub delay: Duration,
     /// At most so much is added at random, evenly; packets keep their order all the same.
@@ -23,11 +23,20 @@ pub struct Link {
     pub rate: Option<u64>,
     /// Bytes that may wait for the rate; a packet that finds no room is dropped.
     pub queue: usize,
+    /// Decides which packets are lost and how long each is delayed.
+    pub seed: u64,
 }
 
-impl Default for Link {
+impl Default for Conditions {
     fn default() -> Self {
-        Self { delay: Duration::ZERO, jitter: Duration::ZERO, loss: 0.0, rate: None, queue: 64 * 1024 }
+        Self {
+            delay: Duration::ZERO,
+            jitter: Duration::ZERO,
+            loss: 0.0,
+            rate: None,
+            queue: 64 * 1024,
+            seed: 0,
+        }
     }
 }
 
@@ -47,7 +56,7 @@ pub struct LinkCounters {
 /// One direction: packets go in, and come out when they are due.
 #[derive(Debug)]
 pub(super) struct Line<To> {
-    link: Link,
+    conditions: Conditions,
     chance: Chance,
     /// When the last packet has left the queue.
     free_at: Option<Instant>,
@@ -56,13 +65,19 @@ pub(super) struct Line<To> {
 }
 
 impl<To> Line<To> {
-    pub(super) fn new(link: Link, seed: u64) -> Self {
+    pub(super) fn new(conditions: Conditions) -> Self {
         let counters = LinkCounters::default();
-        Self { link, chance: Chance(seed), free_at: None, under_way: VecDeque::new(), counters }
+        Self {
+            conditions,
+            chance: Chance(conditions.seed),
+            free_at: None,
+            under_way: VecDeque::new(),
+            counters,
+        }
     }
 
-    pub(super) fn set(&mut self, link: Link) {
-        self.link = link;
+    pub(super) fn set(&mut self, conditions: Conditions) {
+        self.conditions = conditions;
     }
 
     pub(super) fn counters(&self) -> LinkCounters {
@@ -77,16 +92,16 @@ impl<To> Line<To> {
     pub(super) fn push(&mut self, now: Instant, to: To, packet: Bytes) {
         // Both are drawn for every packet, so that one setting does not shift the other's fate.
         let (fate, wobble) = (self.chance.share(), self.chance.share());
-        if fate < self.link.loss {
+        if fate < self.conditions.loss {
             self.counters.lost += 1;
             return;
         }
         let free_at = self.free_at.map_or(now, |free_at| free_at.max(now));
-        let sent_at = match self.link.rate {
+        let sent_at = match self.conditions.rate {
             Some(rate) => {
                 let rate = rate.max(1) as f64;
                 let waiting = (free_at - now).as_secs_f64() * rate / 8.0;
-                if waiting + packet.len() as f64 > self.link.queue as f64 {
+                if waiting + packet.len() as f64 > self.conditions.queue as f64 {
                     return self.overflow();
                 }
                 free_at + Duration::from_secs_f64(packet.len() as f64 * 8.0 / rate)
@@ -97,7 +112,7 @@ impl<To> Line<To> {
             return self.overflow();
         }
         self.free_at = Some(sent_at);
-        let due = sent_at + self.link.delay + self.link.jitter.mul_f64(wobble);
+        let due = sent_at + self.conditions.delay + self.conditions.jitter.mul_f64(wobble);
         let due = self.under_way.back().map_or(due, |(last, ..)| due.max(*last));
         self.under_way.push_back((due, to, packet));
     }
@@ -156,8 +171,9 @@ mod tests {
     #[test]
     fn a_rate_spaces_packets_and_a_full_queue_drops_the_last() {
         let start = Instant::now();
-        let link = Link { delay: 10 * MS, rate: Some(8_000_000), queue: 3_000, ..Link::default() };
-        let mut line = Line::new(link, 0);
+        let conditions =
+            Conditions { delay: 10 * MS, rate: Some(8_000_000), queue: 3_000, ..Conditions::default() };
+        let mut line = Line::new(conditions);
         (0..5).for_each(|index| line.push(start, index, packet(1_000)));
         assert_eq!(line.pop(start + 10 * MS), None);
         // A megabyte a second is a millisecond for each; three fit.
@@ -173,9 +189,9 @@ mod tests {
     #[test]
     fn chance_is_the_same_for_the_same_seed_and_keeps_order() {
         let start = Instant::now();
-        let link = Link { delay: 20 * MS, jitter: 10 * MS, loss: 0.1, ..Link::default() };
+        let conditions = Conditions { delay: 20 * MS, jitter: 10 * MS, loss: 0.1, ..Conditions::default() };
         let run = |seed| {
-            let mut line = Line::new(link, seed);
+            let mut line = Line::new(Conditions { seed, ..conditions });
             (0..2_000).for_each(|index| line.push(start + MS * index as u32, index, packet(10)));
             (arrivals(&mut line, start), line.counters().lost)
         };
@@ -192,9 +208,9 @@ mod tests {
     #[test]
     fn a_change_is_for_what_comes_after() {
         let start = Instant::now();
-        let mut line = Line::new(Link { delay: 5 * MS, ..Link::default() }, 0);
+        let mut line = Line::new(Conditions { delay: 5 * MS, ..Conditions::default() });
         line.push(start, 0, packet(1));
-        line.set(Link { loss: 1.0, ..Link::default() });
+        line.set(Conditions { loss: 1.0, ..Conditions::default() });
         line.push(start, 1, packet(1));
         assert_eq!(arrivals(&mut line, start), [(0, 5 * MS)]);
         assert_eq!(line.counters().lost, 1);
