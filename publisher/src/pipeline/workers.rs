@@ -60,11 +60,14 @@ pub(super) fn capture(
     stats: &Stats,
     stop: &AtomicBool,
 ) -> Result<()> {
+    let mut skipped = 0;
     while let Some(picture) = source.next()? {
         if stop.load(Ordering::Relaxed) {
             break;
         }
         stats.captured.add(1);
+        stats.dropped.add(source.skipped().saturating_sub(skipped));
+        skipped = source.skipped();
         let picture = Arc::new(picture);
         for lane in &mut lanes {
             if lane.decimator.pass(picture.timestamp) && lane.slot.put(Arc::clone(&picture)) == Put::Replaced
