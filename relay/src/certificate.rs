@@ -69,34 +69,53 @@ pub(crate) fn show(identity: &Identity) -> (watch::Sender<Shown>, watch::Receive
     watch::channel(Shown::of(identity))
 }
 
-/// Replaces the certificate whenever it is time. Never ends by itself.
-pub(crate) async fn keep_fresh(
+/// Replaces the certificate whenever it is time.
+#[derive(Debug)]
+pub(crate) struct Keeper {
     origin: Origin,
-    mut identity: Identity,
+    identity: Identity,
     server: Arc<Server>,
     shown: watch::Sender<Shown>,
-) {
-    let mut ticks = tokio::time::interval(LOOK_EVERY);
-    let mut has_warned = false;
-    loop {
-        ticks.tick().await;
-        let now = SystemTime::now();
-        if now < identity.renew_at() {
-            continue;
+    has_warned: bool,
+}
+
+impl Keeper {
+    /// For what `server` shows now.
+    pub(crate) fn new(
+        origin: Origin,
+        identity: Identity,
+        server: Arc<Server>,
+        shown: watch::Sender<Shown>,
+    ) -> Self {
+        Self { origin, identity, server, shown, has_warned: false }
+    }
+
+    /// Never ends by itself.
+    pub(crate) async fn run(mut self) {
+        let mut ticks = tokio::time::interval(LOOK_EVERY);
+        loop {
+            ticks.tick().await;
+            self.look(SystemTime::now());
         }
-        let renewed = origin.load(now).and_then(|fresh| {
-            server.set_identity(&fresh)?;
+    }
+
+    fn look(&mut self, now: SystemTime) {
+        if now < self.identity.renew_at() {
+            return;
+        }
+        let renewed = self.origin.load(now).and_then(|fresh| {
+            self.server.set_identity(&fresh)?;
             Ok(fresh)
         });
         match renewed {
-            Ok(fresh) if fresh.hash() != identity.hash() => {
+            Ok(fresh) if fresh.hash() != self.identity.hash() => {
                 tracing::info!(hash = %fresh.hash(), "the certificate is renewed");
-                shown.send_replace(Shown::of(&fresh));
-                identity = fresh;
-                has_warned = false;
+                self.shown.send_replace(Shown::of(&fresh));
+                self.identity = fresh;
+                self.has_warned = false;
             }
-            Ok(_) => warn_once(&mut has_warned, &"its file was not replaced"),
-            Err(error) => warn_once(&mut has_warned, &error),
+            Ok(_) => warn_once(&mut self.has_warned, &"its file was not replaced"),
+            Err(error) => warn_once(&mut self.has_warned, &error),
         }
     }
 }
@@ -104,5 +123,33 @@ pub(crate) async fn keep_fresh(
 fn warn_once(has_warned: &mut bool, error: &dyn std::fmt::Display) {
     if !std::mem::replace(has_warned, true) {
         tracing::warn!(%error, "the certificate runs out soon and cannot be renewed: trying on every minute");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::transport::{Congestion, ServerConfig};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_certificate_that_runs_out_soon_is_replaced_and_announced() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let origin = Origin::SelfMade(folder.path().to_owned(), Vec::new());
+        let identity = origin.load(SystemTime::now()).expect("a certificate");
+        let listen = "127.0.0.1:0".parse().expect("an address");
+        let config = ServerConfig { listen, identity: identity.clone(), congestion: Congestion::Bbr };
+        let server = Arc::new(Server::bind(&config).expect("a server"));
+        let (shown, seen) = show(&identity);
+        let first = *seen.borrow();
+        assert!(first.is_hashed && first.hash == identity.hash());
+
+        let mut keeper = Keeper::new(origin, identity.clone(), server, shown);
+        keeper.look(identity.renew_at() - Duration::from_secs(1));
+        assert_eq!(*seen.borrow(), first);
+        keeper.look(identity.renew_at());
+        let second = *seen.borrow();
+        assert!(second.hash != first.hash && second.not_after > first.not_after);
+        assert!(second.is_hashed, "browsers take the new one by its hash too");
     }
 }

@@ -41,7 +41,7 @@ pub struct Config {
     pub listen: SocketAddr,
 
     /// TCP address for the viewer page, /certificate.json, /healthz and /metrics
-    #[arg(long, env = "RELAY_HTTP", value_name = "ADDR", default_value = "0.0.0.0:8080")]
+    #[arg(long, env = "RELAY_HTTP", value_name = "ADDR", default_value = "[::]:8080")]
     pub http: SocketAddr,
 
     /// Folder for the self-made certificate and the records
@@ -128,7 +128,7 @@ impl Config {
         Self {
             config: None,
             listen: SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 0], 4443)),
-            http: SocketAddr::from(([0, 0, 0, 0], 8080)),
+            http: SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 0], 8080)),
             data: PathBuf::from("./data"),
             cert: None,
             key: None,

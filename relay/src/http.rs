@@ -16,7 +16,10 @@ use tokio::sync::watch;
 use crate::{certificate::Shown, clock::rfc3339_of, metrics::Metrics, registry::Registry};
 
 mod assets;
+mod listener;
 mod pages;
+
+pub(crate) use listener::Listener;
 
 /// What the pages are made from.
 #[derive(Debug, Clone)]

@@ -95,6 +95,7 @@ metrics! {
     sessions_quic: Gauge, "gauge", "relay_sessions"{"transport=\"quic\""}, "MoQT sessions that are set up.";
     sessions_webtransport: Gauge, "gauge", "relay_sessions"{"transport=\"webtransport\""}, "MoQT sessions that are set up.";
     sessions_memory: Gauge, "gauge", "relay_sessions"{"transport=\"memory\""}, "MoQT sessions that are set up.";
+    http_refused: Counter, "counter", "relay_http_refused_total", "HTTP connections refused because too many were open.";
     broadcasts: Gauge, "gauge", "relay_broadcasts", "Namespaces that are on air.";
     tracks: Gauge, "gauge", "relay_tracks", "Tracks that are taken from their publishers.";
     subscriptions: Gauge, "gauge", "relay_subscriptions", "Subscriptions that viewers hold.";

@@ -246,6 +246,11 @@ impl Seat {
         }
         Self { registry: Arc::downgrade(registry), room, viewer, metrics, _permit: permit }
     }
+
+    /// The session that watches; `None` where what it takes is no part of a broadcast to a room.
+    pub(crate) fn viewer(&self) -> Option<SessionId> {
+        self.room.as_ref().map(|_| self.viewer)
+    }
 }
 
 impl Drop for Seat {

@@ -1,6 +1,7 @@
 //! Starts and stops all of a relay.
 
 use std::{
+    fs::{self, File, TryLockError},
     io,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -15,7 +16,7 @@ use shared::{
         tls::{CertHash, Identity, IdentityError},
     },
 };
-use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
     Config, StoreError,
@@ -23,8 +24,8 @@ use crate::{
         recorder::{Recorder, now},
         store::{Store, Writer},
     },
-    certificate::{self, Origin, Shown},
-    http::{self, Site},
+    certificate::{self, Keeper, Origin, Shown},
+    http::{self, Listener, Site},
     media::Limits,
     metrics::Metrics,
     registry::Registry,
@@ -49,6 +50,9 @@ pub enum StartError {
         /// What the system says.
         source: io::Error,
     },
+    /// Another relay has the data folder.
+    #[error("another relay uses the data folder {0}: stop it, or give another folder with --data")]
+    InUse(PathBuf),
     /// The records cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -103,6 +107,7 @@ pub struct Running {
     services: JoinSet<()>,
     tracks: Tasks,
     writer: Writer,
+    folder: Folder,
 }
 
 /// Starts a relay: binds its ports, opens its records, and serves until it is stopped.
@@ -110,16 +115,16 @@ pub struct Running {
 /// # Errors
 /// [`StartError`] says what cannot be had and what to do.
 pub async fn serve(config: Config) -> Result<Running, StartError> {
-    prepare(&config.data)?;
+    let folder = Folder::take(&config.data)?;
     let origin = Origin::of(&config);
     let identity = origin.load(SystemTime::now())?;
     let server = bind(&config, &identity)?;
+    let metrics = Arc::new(Metrics::default());
     let http_failed = |source| StartError::Http { addr: config.http, source };
-    let listener = TcpListener::bind(config.http).await.map_err(http_failed)?;
+    let listener = Listener::bind(config.http, Arc::clone(&metrics)).await.map_err(http_failed)?;
     let http_addr = listener.local_addr().map_err(http_failed)?;
     let store = Store::open(&config.data, now())?;
 
-    let metrics = Arc::new(Metrics::default());
     let (recorder, writer) = Recorder::start(store, Arc::clone(&metrics)).map_err(StartError::Thread)?;
     let limits =
         Limits { cache_bytes: config.cache_bytes.0, cache_age: config.cache_age, linger: config.linger };
@@ -139,7 +144,7 @@ pub async fn serve(config: Config) -> Result<Running, StartError> {
     let mut connections = JoinSet::new();
     connections.spawn(session::accept(Arc::clone(&server), Arc::clone(&relay)));
     let mut services = JoinSet::new();
-    services.spawn(certificate::keep_fresh(origin, identity, Arc::clone(&server), shown));
+    services.spawn(Keeper::new(origin, identity, Arc::clone(&server), shown).run());
     services.spawn(async move {
         if let Err(error) = axum::serve(listener, http::router(site)).await {
             tracing::error!(%error, "HTTP ended");
@@ -157,16 +162,35 @@ pub async fn serve(config: Config) -> Result<Running, StartError> {
         services,
         tracks,
         writer,
+        folder,
     })
 }
 
-/// Makes the data folder and tries to write to it.
-fn prepare(folder: &Path) -> Result<(), StartError> {
-    let probe = folder.join(format!(".probe-{}", std::process::id()));
-    std::fs::create_dir_all(folder)
-        .and_then(|()| std::fs::write(&probe, b""))
-        .and_then(|()| std::fs::remove_file(&probe))
-        .map_err(|source| StartError::Data { path: folder.to_owned(), source })
+/// The data folder, which one relay has at a time. Dropping it lets another have it; so does the end of
+/// the program, however it comes.
+#[derive(Debug)]
+struct Folder {
+    _lock: File,
+}
+
+impl Folder {
+    /// Makes the folder, tries to write to it, and takes it.
+    fn take(path: &Path) -> Result<Self, StartError> {
+        let probe = path.join(format!(".probe-{}", std::process::id()));
+        let lock = fs::create_dir_all(path)
+            .and_then(|()| fs::write(&probe, b""))
+            .and_then(|()| fs::remove_file(&probe))
+            .and_then(|()| File::create(path.join("relay.lock")))
+            .map_err(|source| StartError::Data { path: path.to_owned(), source })?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(StartError::InUse(path.to_owned())),
+            Err(TryLockError::Error(error)) => {
+                tracing::warn!(%error, "cannot lock the data folder: let no other relay use it");
+            }
+        }
+        Ok(Self { _lock: lock })
+    }
 }
 
 fn bind(config: &Config, identity: &Identity) -> Result<Arc<Server>, StartError> {
@@ -213,5 +237,6 @@ impl Running {
         self.services.shutdown().await;
         let writer = self.writer;
         let _ = tokio::task::spawn_blocking(move || writer.stop()).await;
+        drop(self.folder);
     }
 }

@@ -17,7 +17,7 @@ use shared::{
         RequestCode, Requests, Role, Session,
     },
     naming::Room,
-    transport::{Incoming, Server},
+    transport::{Connection, Incoming, Server},
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, watch},
@@ -147,7 +147,12 @@ enum SetUpError {
 }
 
 async fn set_up_and_run(incoming: Incoming, relay: &Arc<Relay>) -> Result<(), SetUpError> {
-    let connection = incoming.connect().await?;
+    run(incoming.connect().await?, relay).await?;
+    Ok(())
+}
+
+/// Serves a connection until its session is over.
+async fn run(connection: Connection, relay: &Arc<Relay>) -> Result<(), moqt::SessionError> {
     let kind = connection.kind();
     let (session, requests) = moqt::start(connection, moqt::Config::new(Role::Server)).await?;
     let _open = Counted::new(&relay.metrics, Metrics::sessions(kind));
@@ -327,16 +332,4 @@ fn difference(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_broadcast_that_was_replaced_is_withdrawn_first() {
-        let [a, b, c] = ["a", "b", "c"].map(|name| Namespace::new(["room", name]));
-        let told = BTreeMap::from([(a.clone(), BroadcastId(1)), (b.clone(), BroadcastId(2))]);
-        let now = BTreeMap::from([(b.clone(), BroadcastId(3)), (c.clone(), BroadcastId(4))]);
-        use NamespaceEvent::{Published, Withdrawn};
-        assert_eq!(difference(&told, &now), [Withdrawn(a), Withdrawn(b.clone()), Published(b), Published(c)]);
-        assert_eq!(difference(&now, &now), []);
-    }
-}
+mod tests;

@@ -120,4 +120,19 @@ pub enum Fact {
         /// Their payload bytes.
         bytes: u64,
     },
+    /// What a viewer was sent of a track since the last such fact; the first one says that it takes it.
+    TrackDelivered {
+        /// The viewer's session.
+        session: SessionId,
+        /// The broadcast that the track is part of.
+        broadcast: BroadcastId,
+        /// The track's name.
+        track: String,
+        /// Objects handed to the viewer's connection.
+        objects: u64,
+        /// Their payload bytes.
+        bytes: u64,
+        /// Groups of which something was let go because the viewer was behind.
+        skipped_groups: u64,
+    },
 }

@@ -19,7 +19,8 @@ use tests::{
 const PATTERN: [&str; 4] = ["--source", "pattern", "--rendition", "1280x720@30:2M"];
 
 fn main() -> Result<()> {
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let wanted: Vec<String> =
+        std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let scenarios: [(&str, fn() -> Result<()>); 4] =
         [("latency", latency), ("startup", startup), ("cpu", cpu), ("impaired", impaired)];
     println!("{:<58} {:>12} {:>12} {:>7}", "measured", "is", "asked", "ratio");
@@ -102,7 +103,12 @@ fn impaired() -> Result<()> {
     let mut player: Process = world.client("player", &url(down.local_addr()), "demo", &watch)?;
     player.wait_for(0, PATIENCE * 4)?;
     let stats = final_stats(&player)?;
-    row("rebuffering in 60 s at 20 ms, 1 % loss, 8 Mbit/s", number(&stats["rebuffering"]["durationMs"]), 200.0, "ms");
+    row(
+        "rebuffering in 60 s at 20 ms, 1 % loss, 8 Mbit/s",
+        number(&stats["rebuffering"]["durationMs"]),
+        200.0,
+        "ms",
+    );
     row("lip-sync p95 there", number(&stats["lipSync"]["p95"]), 40.0, "ms");
     println!("{:<58} {:>9.1} ms", "glass-to-glass p50 there", number(&stats["glassToGlass"]["p50"]));
     println!("{:<58} {:>9.1} ms", "glass-to-glass p99 there", number(&stats["glassToGlass"]["p99"]));

@@ -43,14 +43,25 @@ fn sections(report: &Report) -> [Section; 4] {
     ]
 }
 
-const SESSION: [&str; 8] =
-    ["room", "role", "transport", "start", "end", "reason", "received bytes", "sent bytes"];
+const SESSION: [&str; 10] = [
+    "room",
+    "role",
+    "transport",
+    "start",
+    "end",
+    "reason",
+    "received bytes",
+    "sent bytes",
+    "tracks",
+    "skipped groups",
+];
 
 fn broadcast(row: &BroadcastRow) -> Vec<String> {
     vec![row.room.clone(), row.start.clone(), or_dash(row.end.as_ref()), or_dash(row.reason.as_ref())]
 }
 
 fn session(row: &SessionRow) -> Vec<String> {
+    let tracks = row.tracks.iter().map(|track| track.name.as_str()).collect::<Vec<_>>().join(" ");
     vec![
         or_dash(row.room.as_ref()),
         or_dash(row.role.as_ref()),
@@ -60,6 +71,8 @@ fn session(row: &SessionRow) -> Vec<String> {
         or_dash(row.reason.as_ref()),
         row.received_bytes.to_string(),
         row.sent_bytes.to_string(),
+        or_dash(Some(&tracks).filter(|tracks| !tracks.is_empty())),
+        row.tracks.iter().map(|track| track.skipped_groups).sum::<i64>().to_string(),
     ]
 }
 
@@ -140,7 +153,14 @@ pub(crate) fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::store::RoomRow, *};
+    use super::{
+        super::store::{DeliveryRow, RoomRow},
+        *,
+    };
+
+    fn delivery(name: &str) -> DeliveryRow {
+        DeliveryRow { name: name.to_owned(), objects: 5, bytes: 6, skipped_groups: 1 }
+    }
 
     fn report() -> Report {
         let room = RoomRow {
@@ -159,6 +179,7 @@ mod tests {
             reason: Some("said \"<bye>\", left".to_owned()),
             received_bytes: 7,
             sent_bytes: 8,
+            tracks: ["audio", "video-720p"].map(delivery).to_vec(),
         };
         Report { rooms: vec![room], broadcasts: Vec::new(), sessions: vec![session] }
     }
@@ -166,7 +187,7 @@ mod tests {
     #[test]
     fn every_format_holds_its_own_quoting() {
         let csv = render(&report(), ReportFormat::Csv);
-        let row = ",,quic,2026-11-24T00:00:00.000Z,,\"said \"\"<bye>\"\", left\",7,8";
+        let row = ",,quic,2026-11-24T00:00:00.000Z,,\"said \"\"<bye>\"\", left\",7,8,audio video-720p,2";
         assert_eq!(csv.lines().nth(1), Some(row));
         let html = render(&report(), ReportFormat::Html);
         assert!(html.contains("<td>said &quot;&lt;bye&gt;&quot;, left</td>"), "{html}");

@@ -17,7 +17,7 @@ mod writer;
 
 pub(crate) use read::{BroadcastRow, Report, SessionRow, read};
 #[cfg(test)]
-pub(crate) use read::{RoomRow, TrackRow};
+pub(crate) use read::{DeliveryRow, RoomRow, TrackRow};
 pub(crate) use writer::{Input, Writer};
 
 /// The database's name in the data folder.
@@ -94,7 +94,7 @@ impl Store {
     /// Ends the run in order.
     pub(crate) fn end(mut self, now: Timestamp) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction()?;
-        close_open(&transaction)?;
+        close_open(&transaction, "relay stopped")?;
         transaction.execute(
             "UPDATE runs SET seen_at = ?2, ended_at = ?2 WHERE id = ?1",
             params![self.run, micros(now)],
@@ -105,7 +105,7 @@ impl Store {
 
 fn begin(connection: &mut Connection, now: Timestamp) -> rusqlite::Result<i64> {
     let transaction = connection.transaction()?;
-    close_open(&transaction)?;
+    close_open(&transaction, "relay crashed or was killed")?;
     transaction.execute("UPDATE runs SET ended_at = seen_at WHERE ended_at IS NULL", [])?;
     transaction.execute("INSERT INTO runs (started_at, seen_at) VALUES (?1, ?1)", [micros(now)])?;
     let run = transaction.last_insert_rowid();
@@ -114,12 +114,11 @@ fn begin(connection: &mut Connection, now: Timestamp) -> rusqlite::Result<i64> {
 }
 
 /// What is still open was cut off: it ended when its run was last seen.
-fn close_open(connection: &Connection) -> rusqlite::Result<()> {
+fn close_open(connection: &Connection, reason: &str) -> rusqlite::Result<()> {
     for table in ["sessions", "broadcasts"] {
         let seen = format!("max(started_at, (SELECT seen_at FROM runs WHERE runs.id = {table}.run))");
-        let sql =
-            format!("UPDATE {table} SET ended_at = {seen}, reason = 'relay stopped' WHERE ended_at IS NULL");
-        connection.execute(&sql, [])?;
+        let sql = format!("UPDATE {table} SET ended_at = {seen}, reason = ?1 WHERE ended_at IS NULL");
+        connection.execute(&sql, [reason])?;
     }
     Ok(())
 }
@@ -181,6 +180,16 @@ fn apply(connection: &Connection, run: i64, event: &Event) -> rusqlite::Result<(
                        SELECT id, ?3, ?4, ?5 FROM broadcasts WHERE run = ?1 AND number = ?2 \
                        ON CONFLICT (broadcast, name) DO UPDATE SET objects = ?4, bytes = ?5";
             let values = params![run, number(*broadcast), track, signed(*objects), signed(*bytes)];
+            connection.prepare_cached(sql)?.execute(values)?;
+        }
+        Fact::TrackDelivered { session, broadcast, track, objects, bytes, skipped_groups } => {
+            let sql = "INSERT INTO deliveries (session, broadcast, name, objects, bytes, skipped_groups) \
+                       SELECT s.id, b.id, ?4, ?5, ?6, ?7 FROM sessions s JOIN broadcasts b ON b.run = s.run \
+                       WHERE s.run = ?1 AND s.number = ?2 AND b.number = ?3 \
+                       ON CONFLICT (session, broadcast, name) DO UPDATE SET objects = objects + ?5, \
+                       bytes = bytes + ?6, skipped_groups = skipped_groups + ?7";
+            let sent = [signed(*objects), signed(*bytes), signed(*skipped_groups)];
+            let values = params![run, id(*session), number(*broadcast), track, sent[0], sent[1], sent[2]];
             connection.prepare_cached(sql)?.execute(values)?;
         }
     }

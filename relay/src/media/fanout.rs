@@ -8,19 +8,31 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-use shared::moqt::{
-    DoneCode, GroupId, Item, SubscribeOk, SubscribeRequest, SubscriberEvent, TrackWriter, WriterStats,
+use shared::{
+    event::{BroadcastId, Fact},
+    moqt::{
+        DoneCode, GroupId, Item, SubscribeOk, SubscribeRequest, SubscriberEvent, TrackWriter, WriterStats,
+    },
 };
 use tokio::sync::Notify;
 
-use crate::{metrics::Metrics, registry::Seat};
+use crate::{analytics::recorder::Recorder, metrics::Metrics, registry::Seat};
 
 /// All viewers of a track.
 #[derive(Debug)]
 pub(super) struct Fanout {
     viewers: Vec<Viewer>,
     bell: Arc<Bell>,
+    books: Books,
+}
+
+/// Where what was sent is counted and written down.
+#[derive(Debug)]
+struct Books {
+    broadcast: BroadcastId,
+    track: String,
     metrics: Arc<Metrics>,
+    recorder: Recorder,
 }
 
 #[derive(Debug)]
@@ -28,7 +40,7 @@ struct Viewer {
     writer: TrackWriter,
     is_forwarding: bool,
     counted: WriterStats,
-    _seat: Seat,
+    seat: Seat,
 }
 
 /// What viewers said since the last look.
@@ -55,8 +67,11 @@ impl Wake for Bell {
 }
 
 impl Fanout {
-    pub(super) fn new(metrics: Arc<Metrics>) -> Self {
-        Self { viewers: Vec::new(), bell: Arc::default(), metrics }
+    /// Nobody yet, for a track of a broadcast.
+    pub(super) fn new(broadcast: BroadcastId, track: String, context: &super::Context) -> Self {
+        let (metrics, recorder) = (Arc::clone(&context.metrics), context.recorder.clone());
+        let books = Books { broadcast, track, metrics, recorder };
+        Self { viewers: Vec::new(), bell: Arc::default(), books }
     }
 
     /// Grants a subscription and hands over what was before it; the writer's filter lets pass what was
@@ -75,18 +90,21 @@ impl Fanout {
                 return;
             }
         }
-        self.viewers.push(Viewer { writer, is_forwarding, counted: WriterStats::default(), _seat: seat });
+        let counted = WriterStats::default();
+        let viewer = Viewer { writer, is_forwarding, counted, seat };
+        self.books.tell(&viewer, counted);
+        self.viewers.push(viewer);
         // Its waker is left with it.
         self.bell.has_rung.store(true, Ordering::Release);
     }
 
     /// Hands an item to all.
     pub(super) fn push(&mut self, item: &Item) {
-        let metrics = &self.metrics;
+        let books = &self.books;
         self.viewers.retain_mut(|viewer| {
             let is_there = viewer.writer.push(item.clone());
             if !is_there {
-                viewer.count(metrics);
+                books.count(viewer);
             }
             is_there
         });
@@ -107,7 +125,7 @@ impl Fanout {
         }
         let waker = Waker::from(Arc::clone(&self.bell));
         let mut context = Context::from_waker(&waker);
-        let metrics = &self.metrics;
+        let books = &self.books;
         self.viewers.retain_mut(|viewer| {
             loop {
                 let event = pin!(viewer.writer.event()).poll(&mut context);
@@ -121,7 +139,7 @@ impl Fanout {
                         viewer.is_forwarding = forward;
                     }
                     Poll::Ready(None) => {
-                        viewer.count(metrics);
+                        books.count(viewer);
                         return false;
                     }
                 }
@@ -140,27 +158,48 @@ impl Fanout {
         self.viewers.iter().any(|viewer| viewer.is_forwarding)
     }
 
-    /// Adds what was sent since the last call to the relay's counters.
+    /// Counts and writes down what was sent since the last call.
     pub(super) fn count(&mut self) {
-        self.viewers.iter_mut().for_each(|viewer| viewer.count(&self.metrics));
+        self.viewers.iter_mut().for_each(|viewer| self.books.count(viewer));
     }
 
     /// Ends all subscriptions.
     pub(super) fn done(&mut self, code: DoneCode, reason: &str) {
         for mut viewer in self.viewers.drain(..) {
-            viewer.count(&self.metrics);
+            self.books.count(&mut viewer);
             viewer.writer.done(code, reason);
         }
     }
 }
 
-impl Viewer {
-    fn count(&mut self, metrics: &Metrics) {
-        let now = self.writer.stats();
-        let before = std::mem::replace(&mut self.counted, now);
-        metrics.objects_out.add(now.objects.saturating_sub(before.objects));
-        metrics.bytes_out.add(now.bytes.saturating_sub(before.bytes));
-        metrics.objects_skipped.add(now.skipped_objects.saturating_sub(before.skipped_objects));
-        metrics.groups_skipped.add(now.skipped_groups.saturating_sub(before.skipped_groups));
+impl Books {
+    /// Counts what a viewer was sent since the last call, and writes it down.
+    fn count(&self, viewer: &mut Viewer) {
+        let now = viewer.writer.stats();
+        let before = std::mem::replace(&mut viewer.counted, now);
+        if now == before {
+            return;
+        }
+        let new = WriterStats {
+            objects: now.objects.saturating_sub(before.objects),
+            bytes: now.bytes.saturating_sub(before.bytes),
+            skipped_objects: now.skipped_objects.saturating_sub(before.skipped_objects),
+            skipped_groups: now.skipped_groups.saturating_sub(before.skipped_groups),
+        };
+        self.metrics.objects_out.add(new.objects);
+        self.metrics.bytes_out.add(new.bytes);
+        self.metrics.objects_skipped.add(new.skipped_objects);
+        self.metrics.groups_skipped.add(new.skipped_groups);
+        self.tell(viewer, new);
+    }
+
+    /// Writes down what a viewer of the room was sent.
+    fn tell(&self, viewer: &Viewer, new: WriterStats) {
+        if let Some(session) = viewer.seat.viewer() {
+            let WriterStats { objects, bytes, skipped_groups, .. } = new;
+            let (broadcast, track) = (self.broadcast, self.track.clone());
+            let fact = Fact::TrackDelivered { session, broadcast, track, objects, bytes, skipped_groups };
+            self.recorder.record(fact);
+        }
     }
 }

@@ -28,6 +28,8 @@ const UNASKED: Priority = Priority(16);
 #[derive(Debug)]
 pub(crate) struct Ingest {
     name: TrackName,
+    /// The track's name for people.
+    label: String,
     broadcast: BroadcastId,
     keep: Keep,
     context: Context,
@@ -71,8 +73,11 @@ impl Ingest {
     ) -> (Track, Self) {
         let (sender, commands) = mpsc::channel(COMMANDS);
         context.metrics.tracks.add(1);
+        let label = name.name.escape_ascii().to_string();
+        let fanout = Fanout::new(broadcast, label.clone(), &context);
         let ingest = Self {
             name,
+            label,
             broadcast,
             keep,
             tasks,
@@ -81,12 +86,12 @@ impl Ingest {
             is_dynamic: false,
             cache: Cache::new(context.limits.cache_bytes, context.limits.cache_age),
             cached_bytes: 0,
-            fanout: Fanout::new(context.metrics.clone()),
+            fanout,
             new_groups: NewGroups::default(),
             priority: UNASKED,
             is_forwarding: true,
             has_looked: false,
-            lonely_since: Instant::now(),
+            lonely_since: now(),
             objects: 0,
             bytes: 0,
             told_objects: 0,
@@ -248,7 +253,7 @@ impl Ingest {
             self.context.metrics.bytes_in.add(object.payload.len() as u64);
         }
         tracing::trace!(track = %self.name, ?item, "forwarding");
-        self.cache.push(Instant::now(), item);
+        self.cache.push(now(), item);
         self.fanout.push(item);
         self.gauge_cache();
         if !self.has_looked && matches!(item, Item::Object(_)) {
@@ -332,7 +337,7 @@ impl Ingest {
     }
 
     fn tick(&mut self, is_open: bool, shelf: &impl Shelf) -> Next {
-        let now = Instant::now();
+        let now = now();
         self.cache.expire(now);
         self.gauge_cache();
         self.fanout.count();
@@ -348,7 +353,7 @@ impl Ingest {
     fn settle(&mut self, flow: &Flow) {
         let said = self.fanout.listen();
         if !self.fanout.is_empty() {
-            self.lonely_since = Instant::now();
+            self.lonely_since = now();
         }
         if let Some(after) = said.new_group {
             self.new_groups.ask(after);
@@ -368,7 +373,7 @@ impl Ingest {
             self.ask_for_new_group();
         }
         let newest = self.cache.largest().map(|largest| largest.group);
-        if let Some(after) = self.new_groups.poll(Instant::now(), newest).filter(|_| self.is_dynamic) {
+        if let Some(after) = self.new_groups.poll(now(), newest).filter(|_| self.is_dynamic) {
             self.context.metrics.new_groups.add(1);
             subscription.request_new_group(after);
         }
@@ -386,7 +391,7 @@ impl Ingest {
     /// Writes the totals down where they changed.
     fn tell(&mut self) {
         if std::mem::replace(&mut self.told_objects, self.objects) != self.objects {
-            let track = self.name.name.escape_ascii().to_string();
+            let track = self.label.clone();
             let (broadcast, objects, bytes) = (self.broadcast, self.objects, self.bytes);
             self.context.recorder.record(Fact::TrackProgress { broadcast, track, objects, bytes });
         }
@@ -408,6 +413,11 @@ impl Flow {
             Self::Local(items) => items.recv().await.map(Received::Item),
         }
     }
+}
+
+/// The time of tokio's clock, which tests can stop.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
 }
 
 async fn until(at: Option<Instant>) {

@@ -94,9 +94,11 @@ pub(crate) struct Track(mpsc::Sender<Command>);
 
 impl Track {
     /// Hands a command over, or gives it back where the track has too many already.
-    pub(crate) fn send(&self, command: Command) -> Result<(), Command> {
+    pub(crate) fn send(&self, command: Command) -> Result<(), Box<Command>> {
         self.0.try_send(command).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(command) | mpsc::error::TrySendError::Closed(command) => command,
+            mpsc::error::TrySendError::Full(command) | mpsc::error::TrySendError::Closed(command) => {
+                Box::new(command)
+            }
         })
     }
 

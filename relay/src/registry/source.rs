@@ -30,8 +30,16 @@ pub(super) struct Source {
     owner: SessionId,
     session: Session,
     room: Option<Room>,
-    tracks: Mutex<HashMap<TrackName, Track>>,
+    tracks: Mutex<Tracks>,
     has_ended: AtomicBool,
+}
+
+/// The tracks, until the broadcast is over.
+#[derive(Debug, Default)]
+struct Tracks {
+    all: HashMap<TrackName, Track>,
+    /// Why no further track is taken.
+    over: Option<&'static str>,
 }
 
 impl Source {
@@ -60,7 +68,7 @@ impl Source {
     /// Takes a track from the publisher for as long as the broadcast lasts.
     pub(super) fn open(self: &Arc<Self>, name: &TrackName, context: &Context, tasks: &Tasks) {
         let mut tracks = self.lock();
-        if !tracks.contains_key(name) {
+        if tracks.lacks(name) {
             let upstream = Upstream::Publisher(self.session.clone());
             self.start(&mut tracks, name, upstream, Keep::Always, context, tasks);
         }
@@ -75,7 +83,7 @@ impl Source {
         tasks: &Tasks,
     ) {
         let mut tracks = self.lock();
-        if !tracks.contains_key(name) {
+        if tracks.lacks(name) {
             let (items, receiver) = mpsc::channel(summary::CAPACITY);
             self.start(&mut tracks, name, Upstream::Local(receiver), Keep::WhileWatched, context, tasks);
             tasks.spawn(summary::run(viewers, items));
@@ -91,8 +99,12 @@ impl Source {
         tasks: &Tasks,
     ) {
         let mut tracks = self.lock();
-        if !tracks.contains_key(name) {
-            if tracks.len() >= MAX_TRACKS {
+        if let Some(reason) = tracks.over {
+            context.metrics.requests_refused.add(1);
+            return command.refuse(RequestCode::DoesNotExist, reason);
+        }
+        if tracks.lacks(name) {
+            if tracks.all.len() >= MAX_TRACKS {
                 context.metrics.requests_refused.add(1);
                 return command
                     .refuse(RequestCode::ExcessiveLoad, "too many tracks are taken from this publisher");
@@ -100,7 +112,7 @@ impl Source {
             let upstream = Upstream::Publisher(self.session.clone());
             self.start(&mut tracks, name, upstream, Keep::WhileWatched, context, tasks);
         }
-        if let Some(track) = tracks.get(name)
+        if let Some(track) = tracks.all.get(name)
             && let Err(command) = track.send(command)
         {
             context.metrics.requests_refused.add(1);
@@ -110,7 +122,7 @@ impl Source {
 
     fn start(
         self: &Arc<Self>,
-        tracks: &mut HashMap<TrackName, Track>,
+        tracks: &mut Tracks,
         name: &TrackName,
         upstream: Upstream,
         keep: Keep,
@@ -119,19 +131,27 @@ impl Source {
     ) {
         let shelf = Place { source: Arc::downgrade(self), name: name.clone() };
         let (track, ingest) = Ingest::new(name.clone(), self.id, keep, context.clone(), tasks.clone());
-        tracks.insert(name.clone(), track);
+        tracks.all.insert(name.clone(), track);
         tasks.spawn(ingest.run(upstream, shelf));
     }
 
     /// Ends every track for its viewers.
     pub(super) fn end(&self, code: DoneCode, reason: &'static str) {
-        for (_, track) in self.lock().drain() {
+        let mut tracks = self.lock();
+        tracks.over = Some(reason);
+        for (_, track) in tracks.all.drain() {
             track.end(code, reason);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<TrackName, Track>> {
+    fn lock(&self) -> MutexGuard<'_, Tracks> {
         self.tracks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tracks {
+    fn lacks(&self, name: &TrackName) -> bool {
+        self.over.is_none() && !self.all.contains_key(name)
     }
 }
 
@@ -149,7 +169,7 @@ impl Shelf for Place {
         if !commands.is_empty() {
             return false;
         }
-        tracks.remove(&self.name);
+        tracks.all.remove(&self.name);
         true
     }
 

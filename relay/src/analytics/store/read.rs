@@ -63,6 +63,18 @@ pub(crate) struct SessionRow {
     pub(crate) reason: Option<String>,
     pub(crate) received_bytes: i64,
     pub(crate) sent_bytes: i64,
+    /// Tracks that it published or was sent.
+    pub(crate) tracks: Vec<DeliveryRow>,
+}
+
+/// A track of a session.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct DeliveryRow {
+    pub(crate) name: String,
+    pub(crate) objects: i64,
+    pub(crate) bytes: i64,
+    /// Groups of which a viewer missed something because it was behind.
+    pub(crate) skipped_groups: i64,
 }
 
 /// Reads the database in `folder`, of one room or all, also while a relay writes it.
@@ -146,8 +158,10 @@ fn tracks(connection: &Connection) -> rusqlite::Result<BTreeMap<i64, Vec<TrackRo
 }
 
 fn sessions(connection: &Connection, room: Option<&str>) -> rusqlite::Result<Vec<SessionRow>> {
+    let mut tracks = deliveries(connection)?;
     let sql = "
-        SELECT rooms.name, part, transport, started_at, ended_at, reason, received_bytes, sent_bytes
+        SELECT rooms.name, part, transport, started_at, ended_at, reason, received_bytes, sent_bytes,
+            sessions.id
         FROM sessions LEFT JOIN rooms ON rooms.id = sessions.room
         WHERE ?1 IS NULL OR rooms.name = ?1 ORDER BY started_at, sessions.id";
     let mut statement = connection.prepare(sql)?;
@@ -161,9 +175,35 @@ fn sessions(connection: &Connection, room: Option<&str>) -> rusqlite::Result<Vec
             reason: row.get(5)?,
             received_bytes: row.get(6)?,
             sent_bytes: row.get(7)?,
+            tracks: tracks.remove(&row.get::<_, i64>(8)?).unwrap_or_default(),
         })
     })?;
     rows.collect()
+}
+
+/// Tracks by session: what it published and what it was sent.
+fn deliveries(connection: &Connection) -> rusqlite::Result<BTreeMap<i64, Vec<DeliveryRow>>> {
+    let sql = "
+        SELECT session, name, sum(objects), sum(bytes), sum(skipped_groups) FROM (
+            SELECT session, name, objects, bytes, skipped_groups FROM deliveries
+            UNION ALL
+            SELECT s.id, t.name, t.objects, t.bytes, 0 FROM tracks t
+            JOIN broadcasts b ON b.id = t.broadcast
+            JOIN sessions s ON s.run = b.run AND s.number = b.session
+        ) GROUP BY session, name ORDER BY session, name";
+    let mut tracks = BTreeMap::<i64, Vec<DeliveryRow>>::new();
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let track = DeliveryRow {
+            name: row.get(1)?,
+            objects: row.get(2)?,
+            bytes: row.get(3)?,
+            skipped_groups: row.get(4)?,
+        };
+        tracks.entry(row.get(0)?).or_default().push(track);
+    }
+    Ok(tracks)
 }
 
 fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<String>> {

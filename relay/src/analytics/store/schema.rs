@@ -7,7 +7,8 @@ use rusqlite::Connection;
 use super::StoreError;
 
 /// Times are microseconds since the Unix epoch. `number`s are unique within a run of the relay.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE runs (
         id INTEGER PRIMARY KEY,
         started_at INTEGER NOT NULL,
@@ -55,7 +56,20 @@ const MIGRATIONS: &[&str] = &["
     CREATE INDEX broadcasts_by_room ON broadcasts (room, started_at);
     CREATE INDEX sessions_open ON sessions (run) WHERE ended_at IS NULL;
     CREATE INDEX broadcasts_open ON broadcasts (run) WHERE ended_at IS NULL;
-"];
+",
+    "
+    CREATE TABLE deliveries (
+        session INTEGER NOT NULL REFERENCES sessions,
+        broadcast INTEGER NOT NULL REFERENCES broadcasts,
+        name TEXT NOT NULL,
+        objects INTEGER NOT NULL,
+        bytes INTEGER NOT NULL,
+        skipped_groups INTEGER NOT NULL,
+        PRIMARY KEY (session, broadcast, name)
+    ) WITHOUT ROWID;
+    CREATE INDEX broadcasts_by_session ON broadcasts (run, session);
+",
+];
 
 /// Brings the database to the newest version.
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {

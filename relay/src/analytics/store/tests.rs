@@ -37,11 +37,13 @@ fn what_a_killed_relay_left_open_is_closed_at_its_last_sign_of_life() {
     let report = read(folder.path(), None).expect("read");
     let broadcast = &report.broadcasts[0];
     assert_eq!(broadcast.end.as_deref(), Some("1970-01-01T00:00:14.000Z"));
-    assert_eq!(broadcast.reason.as_deref(), Some("relay stopped"));
+    assert_eq!(broadcast.reason.as_deref(), Some("relay crashed or was killed"));
     assert_eq!(broadcast.tracks, [TrackRow { name: "audio".to_owned(), objects: 100, bytes: 8_000 }]);
     let session = &report.sessions[0];
     assert_eq!((session.received_bytes, session.role.as_deref()), (9_000, Some("publisher")));
-    assert_eq!(session.reason.as_deref(), Some("relay stopped"));
+    assert_eq!(session.reason.as_deref(), Some("relay crashed or was killed"));
+    let published = DeliveryRow { name: "audio".to_owned(), objects: 100, bytes: 8_000, skipped_groups: 0 };
+    assert_eq!(session.tracks, [published]);
     assert_eq!(report.rooms[0].on_air_seconds, 3.0);
 }
 
