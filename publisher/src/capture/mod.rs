@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`spec`] | a source as the command line names it |
 //! | `clock` | the broadcast's time: when something is due, and its timestamp |
+//! | `y4m` | raw pictures from a pipe |
 //! | `pattern`, `tone` | a moving picture with its time in it, and a tone that marks each second |
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ mod clock;
 mod pattern;
 pub mod spec;
 mod tone;
+mod y4m;
 
 use clock::Clock;
 pub use spec::{AudioSpec, SourceSpec};
@@ -84,6 +86,7 @@ pub fn open(config: &Config) -> Result<Sources, Error> {
             let (resolution, frame_rate) = pattern_shape(config);
             Box::new(pattern::Pattern::new(resolution, frame_rate, Arc::clone(&clock)))
         }
+        SourceSpec::Y4m(path) => Box::new(y4m::Y4m::open(path, Arc::clone(&clock))?),
         other => return Err(Error(format!("this build has no source {other}: choose pattern"))),
     };
     let audio = config.audio.clone().unwrap_or_else(|| config.source.own_sound());
