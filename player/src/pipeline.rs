@@ -55,7 +55,7 @@ pub fn run(config: Config, started: Instant) -> anyhow::Result<()> {
 
     let (display, screen) = open_display(&config, reporter, &control)?;
     let parts = Parts {
-        decoder: Box::new(decode::openh264::OpenH264::default()),
+        decoder: decode::video(),
         opus: decode::opus::Opus::new()?,
         display,
         shown,

@@ -30,7 +30,7 @@ use crate::{
     capture::{self, VideoSource},
     catalog,
     config::Config,
-    encode::{VideoEncoder as _, VideoSettings, openh264, opus},
+    encode::{self, VideoSettings, opus},
     package::{self, AudioPackager, VideoPackager},
     progress, rendition,
     session::{Broadcast, FEED_CAPACITY, Link, Settings},
@@ -158,7 +158,7 @@ fn encoders(config: &Config, video: &dyn VideoSource) -> Result<Encoders> {
         ladder: Vec::new(),
     };
     for (index, rendition) in ladder.into_iter().enumerate() {
-        let encoder = openh264::Encoder::new(VideoSettings {
+        let encoder = encode::video(VideoSettings {
             resolution: rendition.resolution,
             frame_rate: rendition.frame_rate,
             bitrate: rendition.bitrate,
@@ -175,7 +175,7 @@ fn encoders(config: &Config, video: &dyn VideoSource) -> Result<Encoders> {
             slot,
             resolution: rendition.resolution,
             bitrate: rendition.bitrate,
-            encoder: Box::new(encoder),
+            encoder,
             packager: VideoPackager::new(first_group, config.temporal_layers.count()),
         });
     }

@@ -30,10 +30,23 @@ pub struct Rendition {
     pub bitrate: Bitrate,
 }
 
-impl FromStr for Spec {
-    type Err = UnitError;
+/// A rendition that cannot be understood, with what could be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}; a rendition is WIDTHxHEIGHT[@FPS][:BITRATE], as in 1280x720@30:2M")]
+pub struct SpecError {
+    reason: UnitError,
+}
 
-    fn from_str(text: &str) -> Result<Self, UnitError> {
+impl From<UnitError> for SpecError {
+    fn from(reason: UnitError) -> Self {
+        Self { reason }
+    }
+}
+
+impl FromStr for Spec {
+    type Err = SpecError;
+
+    fn from_str(text: &str) -> Result<Self, SpecError> {
         let (text, bitrate) = match text.split_once(':') {
             Some((text, bitrate)) => (text, Some(bitrate.parse()?)),
             None => (text, None),

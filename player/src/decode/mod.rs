@@ -2,7 +2,7 @@
 
 use shared::media::{Picture, VideoFrame};
 
-pub(crate) mod openh264;
+mod openh264;
 pub(crate) mod opus;
 
 /// Sound to be played: 48 kHz, left and right in turn.
@@ -26,4 +26,9 @@ pub(crate) trait Decoder: Send {
     /// # Errors
     /// [`DecodeError`] for a frame that is damaged; all until the next keyframe then give no picture.
     fn decode(&mut self, frame: &VideoFrame) -> Result<Option<Picture>, DecodeError>;
+}
+
+/// A decoder of H.264.
+pub(crate) fn video() -> Box<dyn Decoder> {
+    Box::new(openh264::OpenH264::default())
 }

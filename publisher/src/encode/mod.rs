@@ -129,6 +129,14 @@ pub trait VideoEncoder: Send {
     fn codec(&self) -> VideoCodec;
 }
 
+/// An encoder of H.264 with these settings, ready for its first picture, which becomes a key frame.
+///
+/// # Errors
+/// [`Error`] where the codec refuses the settings.
+pub fn video(settings: VideoSettings) -> Result<Box<dyn VideoEncoder>, Error> {
+    Ok(Box::new(openh264::Encoder::new(settings)?))
+}
+
 /// Makes packets of samples.
 pub trait AudioEncoder: Send {
     /// Samples a packet holds, all channels counted.
