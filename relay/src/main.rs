@@ -1,6 +1,9 @@
 //! The relay's program: reads its configuration and runs.
 
-use std::{io::Write, process::ExitCode};
+use std::{
+    io::{IsTerminal, Write},
+    process::ExitCode,
+};
 
 use anyhow::Context;
 use relay::{
@@ -31,7 +34,12 @@ fn main() -> ExitCode {
 #[tokio::main]
 async fn serve(config: Config) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&config.log).with_context(|| format!("--log {:?}", config.log))?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let to_terminal = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(to_terminal)
+        .with_writer(std::io::stderr)
+        .init();
     let mut stop = Stop::new().context("cannot listen for signals")?;
     let running = relay::serve(config).await?;
     print(&format!(

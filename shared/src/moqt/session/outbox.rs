@@ -94,6 +94,7 @@ pub(crate) struct Outbox {
     skipped: BTreeSet<GroupId>,
     stats: WriterStats,
     answer: Option<Answer>,
+    is_answered: bool,
     ending: Option<(DoneCode, String)>,
     is_closed: bool,
     new_group: Option<GroupId>,
@@ -125,6 +126,7 @@ impl Outbox {
             skipped: BTreeSet::new(),
             stats: WriterStats::default(),
             answer: None,
+            is_answered: false,
             ending: None,
             is_closed: false,
             new_group: None,
@@ -147,12 +149,14 @@ impl Outbox {
         self.subgroup_timeout = smaller(self.options.subgroup_timeout, track.subgroup_timeout);
         self.largest = ok.largest;
         self.window = Window::new(self.options.filter, ok.largest);
+        self.is_answered = true;
         self.answer = Some(Answer::Accept(ok));
     }
 
-    /// Refuses the subscription.
+    /// Refuses the subscription; does nothing after another answer.
     pub(crate) fn reject(&mut self, code: RequestCode, reason: String) {
-        if self.answer.is_none() && !self.is_closed {
+        if !self.is_answered && !self.is_closed {
+            self.is_answered = true;
             self.answer = Some(Answer::Reject(code, reason));
             self.close();
         }
@@ -463,3 +467,6 @@ fn smaller(a: Option<Duration>, b: Option<Duration>) -> Option<Duration> {
         (a, b) => a.or(b),
     }
 }
+
+#[cfg(test)]
+mod tests;
