@@ -38,7 +38,8 @@ pub struct Config {
     #[arg(long, env = "PUBLISHER_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub token: Option<String>,
 
-    /// What to show: pattern, file:PATH (MP4), y4m:PATH (y4m:- is standard input), screen, camera[:DEVICE]
+    /// What to show: pattern, file:PATH (MP4), y4m:PATH (y4m:- is standard input), screen (X11, the one that
+    /// DISPLAY names), camera[:DEVICE] (V4L2)
     #[arg(long, env = "PUBLISHER_SOURCE", value_name = "SOURCE", default_value = "pattern")]
     pub source: SourceSpec,
 
@@ -108,6 +109,8 @@ Examples:
       a film in two qualities
   ffmpeg -i ... -f yuv4mpegpipe -pix_fmt yuv420p - | publisher ... --source y4m:-
       anything that ffmpeg reads
+  publisher ... --source screen --content screen --audio mic
+      the X11 screen and the microphone (a build with --features mic)
 
 Every option is also an environment variable (PUBLISHER_RELAY, PUBLISHER_ROOM, ...).
 RUST_LOG sets what is logged, as in RUST_LOG=publisher=debug.";

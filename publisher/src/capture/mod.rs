@@ -5,6 +5,8 @@
 //! | [`spec`] | a source as the command line names it |
 //! | `clock` | the broadcast's time: when something is due, and its timestamp |
 //! | `y4m` | raw pictures from a pipe |
+//! | `screen`, `camera`, `microphone` | devices, each with the feature of its name (`mic`) |
+//! | `devices` | which of them this build has |
 //! | `pattern`, `tone` | a moving picture with its time in it, and a tone that marks each second |
 
 use std::sync::Arc;
@@ -13,8 +15,15 @@ use shared::media::{FrameRate, Picture, Resolution, Timestamp};
 
 use crate::{config::Config, encode::opus};
 
+#[cfg(feature = "camera")]
+mod camera;
 mod clock;
+mod devices;
+#[cfg(feature = "mic")]
+mod microphone;
 mod pattern;
+#[cfg(feature = "screen")]
+mod screen;
 pub mod spec;
 mod tone;
 mod y4m;
@@ -83,23 +92,29 @@ pub fn open(config: &Config) -> Result<Sources, Error> {
     let clock = Arc::new(Clock::default());
     let video: Box<dyn VideoSource> = match &config.source {
         SourceSpec::Pattern => {
-            let (resolution, frame_rate) = pattern_shape(config);
+            let (resolution, frame_rate) = asked_shape(config);
             Box::new(pattern::Pattern::new(resolution, frame_rate, Arc::clone(&clock)))
         }
         SourceSpec::Y4m(path) => Box::new(y4m::Y4m::open(path, Arc::clone(&clock))?),
+        SourceSpec::Screen => devices::screen(asked_shape(config).1, Arc::clone(&clock))?,
+        SourceSpec::Camera(device) => {
+            let (resolution, frame_rate) = asked_shape(config);
+            devices::camera(device.as_deref(), resolution, frame_rate, Arc::clone(&clock))?
+        }
         other => return Err(Error(format!("this build has no source {other}: choose pattern"))),
     };
     let audio = config.audio.clone().unwrap_or_else(|| config.source.own_sound());
     let audio: Option<Box<dyn AudioSource>> = match audio {
         AudioSpec::Tone => Some(Box::new(tone::Tone::new(clock))),
+        AudioSpec::Microphone => Some(devices::microphone(clock)?),
         AudioSpec::None => None,
         other => return Err(Error(format!("this build has no sound from {other}: choose tone or none"))),
     };
     Ok(Sources { video, audio })
 }
 
-/// The pattern is drawn in the largest size and at the highest rate that is asked for.
-fn pattern_shape(config: &Config) -> (Resolution, FrameRate) {
+/// The largest size and the highest rate that is asked for.
+fn asked_shape(config: &Config) -> (Resolution, FrameRate) {
     let pixels = |size: Resolution| u64::from(size.width) * u64::from(size.height);
     let sizes = config.rendition.iter().map(|rendition| rendition.resolution);
     let rates = config.rendition.iter().filter_map(|rendition| rendition.frame_rate);
