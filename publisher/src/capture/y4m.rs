@@ -221,12 +221,12 @@ fn line(input: &mut dyn BufRead) -> io::Result<Option<Vec<u8>>> {
     match line.pop() {
         None => Ok(None),
         Some(b'\n') => Ok(Some(line)),
-        // What is no header is told so by who reads it; inside of the stream it is cut off.
-        Some(last) if !line.starts_with(b"FRAM") => {
+        Some(last) => {
             line.push(last);
-            Ok(Some(line))
+            // What is no header is told so by who reads it; a picture's is cut off.
+            let is_cut = b"FRAME".starts_with(&line) || line.starts_with(b"FRAME ");
+            if is_cut { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(Some(line)) }
         }
-        Some(_) => Err(io::ErrorKind::UnexpectedEof.into()),
     }
 }
 
