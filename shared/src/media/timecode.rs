@@ -108,11 +108,11 @@ mod tests {
     #[test]
     fn the_checksum_is_the_standard_one() {
         // "1234567" by the catalogue's parameters: polynomial 0x1021, initial 0xffff, not reflected.
-        let digits = u64::from_be_bytes(*b"\01234567");
+        let digits = u64::from_be_bytes(*b"\x001234567");
         let bitwise = b"1234567".iter().fold(0xffff_u32, |mut sum, byte| {
             for bit in (0..8).rev() {
                 let top = (sum >> 15 ^ u32::from(byte >> bit)) & 1;
-                sum = (sum << 1 & 0xffff) ^ top * 0x1021;
+                sum = (sum << 1 & 0xffff) ^ (top * 0x1021);
             }
             sum
         });

@@ -260,7 +260,7 @@ mod tests {
 
     #[test]
     fn numbers_of_every_length_are_read() {
-        let mut bits = Bits { bytes: &[0b1_010_011_0, 0b0100_0010, 0b1_0000000], at: 0 };
+        let mut bits = Bits { bytes: &[0b1010_0110, 0b0100_0010, 0b1000_0000], at: 0 };
         assert_eq!(
             [bits.ue(), bits.ue(), bits.ue(), bits.ue(), bits.ue()].map(Option::unwrap_or_default),
             [0, 1, 2, 3, 4]
