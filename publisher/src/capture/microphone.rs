@@ -49,6 +49,7 @@ impl Microphone {
         let name =
             device.description().map_or_else(|_| "default".to_owned(), |about| about.name().to_owned());
         let failed = |reason: String| {
+            let reason = reason.trim_end_matches('.');
             Error(format!(
                 "the microphone {name:?} cannot be opened: {reason}; check that it is plugged in, that no \
                  other program uses it and that this user is in the group audio, or choose --audio none"
