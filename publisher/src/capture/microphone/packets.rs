@@ -48,8 +48,8 @@ impl Packets {
     pub(super) fn push(&mut self, chunk: &Chunk) {
         let [left, right] = &mut self.pending;
         for frame in chunk.samples.chunks_exact(self.channels) {
-            left.push(frame[0]);
-            right.push(*frame.get(1).unwrap_or(&frame[0]));
+            left.push(sane(frame[0]));
+            right.push(sane(*frame.get(1).unwrap_or(&frame[0])));
         }
         let measured = chunk.end.saturating_sub(length(left.len(), self.rate));
         self.begin = Some(match self.begin {
@@ -106,6 +106,11 @@ impl Resampler {
 const GAP: Duration = Duration::from_millis(100);
 /// The part of a difference that is made up for with each chunk.
 const FOLLOW: u32 = 64;
+
+/// A device's driver may give what is no number, on which the resampler would break.
+fn sane(sample: f32) -> f32 {
+    if sample.is_finite() { sample.clamp(-1.0, 1.0) } else { 0.0 }
+}
 
 /// How long so many samples sound.
 fn length(frames: usize, rate: u32) -> Duration {
@@ -171,6 +176,17 @@ mod tests {
         for pair in packets.windows(2) {
             let step = pair[1].0 - pair[0].0;
             assert!(step.abs_diff(Duration::from_millis(20)) < Duration::from_millis(1), "{step:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_silence() {
+        for rate in [44_100, 48_000] {
+            let mut packets = Packets::new(rate, 1).expect("packets");
+            let samples = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX].repeat(1200);
+            packets.push(&Chunk { end: Duration::from_millis(100), samples });
+            let made: Vec<_> = std::iter::from_fn(|| packets.pop()).collect();
+            assert!(made.len() >= 4 && made.iter().flat_map(|(_, samples)| samples).all(|s| s.is_finite()));
         }
     }
 
