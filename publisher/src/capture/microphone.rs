@@ -86,6 +86,8 @@ impl AudioSource for Microphone {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some((at, samples)) = self.packets.pop() {
+                // Past on any real device; one that gives sound faster than time goes is held back.
+                self.clock.wait_until(at);
                 return Ok(Some(Samples { timestamp: self.clock.at(at), samples }));
             }
             match self.queue.take(deadline.saturating_duration_since(Instant::now())) {
