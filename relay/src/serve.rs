@@ -43,12 +43,12 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[non_exhaustive]
 pub enum StartError {
     /// The data folder cannot be made or written.
-    #[error("cannot write to the data folder {path} ({source}): give another one with --data")]
+    #[error("cannot write to the data folder {path} ({cause}): give another one with --data")]
     Data {
         /// The folder.
         path: PathBuf,
         /// What the system says.
-        source: io::Error,
+        cause: io::Error,
     },
     /// Another relay has the data folder.
     #[error("another relay uses the data folder {0}: stop it, or give another folder with --data")]
@@ -58,22 +58,22 @@ pub enum StartError {
     Store(#[from] StoreError),
     /// The certificate cannot be used.
     #[error("certificate: {0}")]
-    Certificate(#[from] IdentityError),
+    Certificate(IdentityError),
     /// The MoQT port cannot be bound.
-    #[error("cannot listen for MoQT on UDP {addr}: {}", port_hint(source, "--listen"))]
+    #[error("cannot listen for MoQT on UDP {addr}: {}", port_hint(cause, "--listen"))]
     Moqt {
         /// The address.
         addr: SocketAddr,
         /// What the system says.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The HTTP port cannot be bound.
-    #[error("cannot listen for HTTP on TCP {addr}: {}", port_hint(source, "--http"))]
+    #[error("cannot listen for HTTP on TCP {addr}: {}", port_hint(cause, "--http"))]
     Http {
         /// The address.
         addr: SocketAddr,
         /// What the system says.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The store's thread cannot be started.
     #[error("cannot start a thread: {0}")]
@@ -117,10 +117,10 @@ pub struct Running {
 pub async fn serve(config: Config) -> Result<Running, StartError> {
     let folder = Folder::take(&config.data)?;
     let origin = Origin::of(&config);
-    let identity = origin.load(SystemTime::now())?;
+    let identity = origin.load(SystemTime::now()).map_err(StartError::Certificate)?;
     let server = bind(&config, &identity)?;
     let metrics = Arc::new(Metrics::default());
-    let http_failed = |source| StartError::Http { addr: config.http, source };
+    let http_failed = |cause| StartError::Http { addr: config.http, cause };
     let listener = Listener::bind(config.http, Arc::clone(&metrics)).await.map_err(http_failed)?;
     let http_addr = listener.local_addr().map_err(http_failed)?;
     let store = Store::open(&config.data, now())?;
@@ -181,7 +181,7 @@ impl Folder {
             .and_then(|()| fs::write(&probe, b""))
             .and_then(|()| fs::remove_file(&probe))
             .and_then(|()| File::create(path.join("relay.lock")))
-            .map_err(|source| StartError::Data { path: path.to_owned(), source })?;
+            .map_err(|cause| StartError::Data { path: path.to_owned(), cause })?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(StartError::InUse(path.to_owned())),
@@ -196,8 +196,7 @@ impl Folder {
 fn bind(config: &Config, identity: &Identity) -> Result<Arc<Server>, StartError> {
     let settings =
         ServerConfig { listen: config.listen, identity: identity.clone(), congestion: config.congestion };
-    let server =
-        Server::bind(&settings).map_err(|source| StartError::Moqt { addr: config.listen, source })?;
+    let server = Server::bind(&settings).map_err(|cause| StartError::Moqt { addr: config.listen, cause })?;
     Ok(Arc::new(server))
 }
 

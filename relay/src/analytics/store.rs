@@ -41,12 +41,12 @@ pub enum StoreError {
         known: i64,
     },
     /// The database failed.
-    #[error("the records at {path} cannot be used ({source}): check the file and the folder's free space")]
+    #[error("the records at {path} cannot be used ({cause}): check the file and the folder's free space")]
     Database {
         /// The file.
         path: PathBuf,
         /// How.
-        source: rusqlite::Error,
+        cause: rusqlite::Error,
     },
 }
 
@@ -64,7 +64,7 @@ impl Store {
     /// [`StoreError`] where the file is not to be used.
     pub(crate) fn open(folder: &Path, now: Timestamp) -> Result<Self, StoreError> {
         let path = folder.join(FILE);
-        let failed = |source| StoreError::Database { path: path.clone(), source };
+        let failed = |cause| StoreError::Database { path: path.clone(), cause };
         let mut connection = Connection::open(&path).map_err(failed)?;
         connection.busy_timeout(Duration::from_millis(500)).map_err(failed)?;
         connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;

@@ -19,6 +19,8 @@ pub(super) struct Cache {
     max_bytes: usize,
     max_age: Duration,
     largest: Option<Location>,
+    /// The largest location that came.
+    arrived: Option<Location>,
     /// Groups below were let go.
     floor: GroupId,
     evicted: u64,
@@ -57,6 +59,7 @@ impl Cache {
             max_bytes,
             max_age,
             largest: None,
+            arrived: None,
             floor: GroupId(0),
             evicted: 0,
         }
@@ -66,7 +69,8 @@ impl Cache {
     pub(super) fn push(&mut self, now: Instant, item: &Item) {
         let (group, cost) = match item {
             Item::Object(object) | Item::Datagram(object) => {
-                self.largest = self.largest.max(Some(object.location()));
+                self.arrived = self.arrived.max(Some(object.location()));
+                self.largest = self.largest.max(self.arrived);
                 (object.subgroup.group, OVERHEAD + object.payload.len() + object.properties.0.len())
             }
             Item::End { group, .. } => (*group, 0),
@@ -118,6 +122,11 @@ impl Cache {
     /// Takes the publisher's word for a largest location.
     pub(super) fn heard_of(&mut self, largest: Option<Location>) {
         self.largest = self.largest.max(largest);
+    }
+
+    /// Whether the publisher told of objects that did not come yet.
+    pub(super) fn is_behind(&self) -> bool {
+        self.arrived < self.largest
     }
 
     /// Bytes held, with what objects cost beside them.

@@ -21,6 +21,8 @@ use crate::{registry::Seat, tasks::Tasks};
 const MAX_WAITING: usize = 1024;
 /// How often totals are told and old groups let go.
 const TICK: Duration = Duration::from_secs(1);
+/// How long a fetch waits for what the publisher told of and did not send yet.
+const FETCH_PATIENCE: Duration = Duration::from_secs(1);
 /// Urgency of a track that nobody asked for yet: that of a catalog.
 const UNASKED: Priority = Priority(16);
 
@@ -37,9 +39,14 @@ pub(crate) struct Ingest {
     commands: mpsc::Receiver<Command>,
     ok: SubscribeOk,
     is_dynamic: bool,
+    /// Whether it is made here, and no part of the broadcast.
+    is_local: bool,
     cache: Cache,
     cached_bytes: usize,
     fanout: Fanout,
+    /// Fetches that wait for the cache to catch up.
+    early: Vec<(FetchRequest, OwnedSemaphorePermit)>,
+    answer_early_at: Option<Instant>,
     new_groups: NewGroups,
     priority: Priority,
     is_forwarding: bool,
@@ -84,9 +91,12 @@ impl Ingest {
             commands,
             ok: SubscribeOk::default(),
             is_dynamic: false,
+            is_local: false,
             cache: Cache::new(context.limits.cache_bytes, context.limits.cache_age),
             cached_bytes: 0,
             fanout,
+            early: Vec::new(),
+            answer_early_at: None,
             new_groups: NewGroups::default(),
             priority: UNASKED,
             is_forwarding: true,
@@ -103,7 +113,10 @@ impl Ingest {
     /// Runs until the publisher ends the track, nobody wants it any more, or it is told to end.
     pub(crate) async fn run(mut self, upstream: Upstream, shelf: impl Shelf) {
         let flow = match upstream {
-            Upstream::Local(items) => Some(Flow::Local(items)),
+            Upstream::Local(items) => {
+                self.is_local = true;
+                Some(Flow::Local(items))
+            }
             Upstream::Publisher(session) => {
                 let mut waiting = Vec::new();
                 let answer = self.subscribe(&session, &mut waiting).await;
@@ -201,6 +214,7 @@ impl Ingest {
         let mut is_open = true;
         loop {
             let new_group_at = self.new_groups.deadline();
+            let answer_early_at = self.answer_early_at;
             let next = tokio::select! {
                 received = flow.next() => self.received(received, shelf),
                 command = self.commands.recv(), if is_open => match command {
@@ -213,6 +227,10 @@ impl Ingest {
                 () = self.fanout.rung() => Next::Go,
                 _ = ticks.tick() => self.tick(is_open, shelf),
                 () = until(new_group_at) => Next::Go,
+                () = until(answer_early_at) => {
+                    self.answer_early();
+                    Next::Go
+                }
             };
             if let Next::End = next {
                 return;
@@ -234,6 +252,7 @@ impl Ingest {
             shelf.ended_in_order();
         }
         tracing::debug!(track = %self.name, %code, reason, "the track ended");
+        self.answer_early();
         self.fanout.done(code, &reason);
         loop {
             while let Ok(command) = self.commands.try_recv() {
@@ -256,6 +275,9 @@ impl Ingest {
         self.cache.push(now(), item);
         self.fanout.push(item);
         self.gauge_cache();
+        if !self.early.is_empty() && !self.cache.is_behind() {
+            self.answer_early();
+        }
         if !self.has_looked && matches!(item, Item::Object(_)) {
             // A track that is taken up in the middle of a group starts for viewers with the next one.
             self.has_looked = true;
@@ -300,8 +322,24 @@ impl Ingest {
         }
     }
 
+    /// Answers from the cache, once what the publisher told of is there.
+    fn fetch(&mut self, request: FetchRequest, permit: OwnedSemaphorePermit) {
+        if self.cache.is_behind() && self.early.len() < MAX_WAITING {
+            self.answer_early_at.get_or_insert(now() + FETCH_PATIENCE);
+            return self.early.push((request, permit));
+        }
+        self.answer(request, permit);
+    }
+
+    fn answer_early(&mut self) {
+        self.answer_early_at = None;
+        for (request, permit) in std::mem::take(&mut self.early) {
+            self.answer(request, permit);
+        }
+    }
+
     /// Answers from the cache; a task sends it, at the viewer's pace.
-    fn fetch(&self, request: FetchRequest, permit: OwnedSemaphorePermit) {
+    fn answer(&self, request: FetchRequest, permit: OwnedSemaphorePermit) {
         let (start, end) = request.range();
         let answer = match self.cache.range(start, end) {
             Ok(answer) => answer,
@@ -390,7 +428,7 @@ impl Ingest {
 
     /// Writes the totals down where they changed.
     fn tell(&mut self) {
-        if std::mem::replace(&mut self.told_objects, self.objects) != self.objects {
+        if !self.is_local && std::mem::replace(&mut self.told_objects, self.objects) != self.objects {
             let track = self.label.clone();
             let (broadcast, objects, bytes) = (self.broadcast, self.objects, self.bytes);
             self.context.recorder.record(Fact::TrackProgress { broadcast, track, objects, bytes });

@@ -7,12 +7,14 @@
 //! | `client`, `server` | how connections come about |
 //! | `connection`, `stream` | what they do, polled and without copying bytes |
 //! | `codes` | stream codes on the wire |
+//! | `comeback` | what a server does about its connections from before a crash |
 //! | `socket`, `tuning` | UDP sockets, and how QUIC is set up |
 
 use std::time::Duration;
 
 mod client;
 mod codes;
+mod comeback;
 mod connection;
 pub mod memory;
 mod server;

@@ -7,7 +7,7 @@ use tracing::debug;
 use wtransport::endpoint::{IncomingSessionFuture, SessionRequest};
 
 use super::{
-    Congestion, ConnectError, Connection, H3, MOQT,
+    Congestion, ConnectError, Connection, H3, MOQT, comeback,
     connection::{Inner, Quic, canonical},
     socket,
     tls::{Identity, IdentityError},
@@ -62,7 +62,7 @@ impl Server {
         let socket = socket::server(config.listen)?;
         let local_addr = socket.local_addr()?;
         let endpoint = quinn::Endpoint::new(
-            quinn::EndpointConfig::default(),
+            comeback::endpoint_config(&config.identity, local_addr.port()),
             Some(quic),
             socket,
             Arc::new(quinn::TokioRuntime),

@@ -128,6 +128,14 @@ impl Identity {
         Ok(identity)
     }
 
+    /// A secret that only who has the key can tell, and that stays as long as the key.
+    pub(crate) fn secret(&self, label: &[u8]) -> [u8; 32] {
+        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, self.0.key.secret_der());
+        let mut secret = [0; 32];
+        secret.copy_from_slice(ring::hmac::sign(&key, label).as_ref());
+        secret
+    }
+
     fn leaf(&self) -> &[u8] {
         self.0.chain.first().map_or(&[], |leaf| leaf.as_ref())
     }

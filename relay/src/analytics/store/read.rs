@@ -86,7 +86,7 @@ pub(crate) fn read(folder: &Path, room: Option<&Room>) -> Result<Report, StoreEr
     if !path.exists() {
         return Err(StoreError::None(path));
     }
-    let failed = |source| StoreError::Database { path: path.clone(), source };
+    let failed = |cause| StoreError::Database { path: path.clone(), cause };
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(&path, flags).map_err(failed)?;
     connection.busy_timeout(Duration::from_secs(5)).map_err(failed)?;

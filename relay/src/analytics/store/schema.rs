@@ -73,7 +73,7 @@ const MIGRATIONS: &[&str] = &[
 
 /// Brings the database to the newest version.
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
-    let failed = |source| StoreError::Database { path: path.to_owned(), source };
+    let failed = |cause| StoreError::Database { path: path.to_owned(), cause };
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
     let known = known();
     if found > known {

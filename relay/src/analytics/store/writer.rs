@@ -73,13 +73,7 @@ impl Queue {
         let mut commit_at = Instant::now() + COMMIT_AFTER;
         loop {
             match inputs.recv_timeout(commit_at.saturating_duration_since(Instant::now())) {
-                Ok(Input::Event(event)) => {
-                    self.pending.push_back(event);
-                    if self.pending.len() > MAX_PENDING {
-                        self.pending.pop_front();
-                        self.metrics.analytics_lost.add(1);
-                    }
-                }
+                Ok(Input::Event(event)) => self.take(event),
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(Input::Stop) | Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -91,6 +85,14 @@ impl Queue {
         self.metrics.analytics_lost.add(self.pending.len() as u64);
         if let Err(error) = self.store.end(now()) {
             tracing::warn!(%error, "cannot close the records in order: the next start does it");
+        }
+    }
+
+    fn take(&mut self, event: Event) {
+        self.pending.push_back(event);
+        if self.pending.len() > MAX_PENDING {
+            self.pending.pop_front();
+            self.metrics.analytics_lost.add(1);
         }
     }
 
@@ -111,5 +113,48 @@ impl Queue {
                 RETRY_AFTER
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+    use shared::{
+        event::{Fact, SessionId},
+        media::Timestamp,
+        transport::Kind,
+    };
+
+    use super::{
+        super::{FILE, read},
+        *,
+    };
+
+    fn session(number: usize) -> Event {
+        let fact = Fact::SessionStarted { session: SessionId(number as u64), transport: Kind::Quic };
+        Event { at: Timestamp(number as u64), fact }
+    }
+
+    #[test]
+    fn a_database_that_is_locked_costs_the_oldest_events_past_the_bound_and_no_other() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path(), Timestamp(1)).expect("a store");
+        let metrics = Arc::new(Metrics::default());
+        let mut queue =
+            Queue { store, pending: VecDeque::new(), metrics: Arc::clone(&metrics), has_failed: false };
+        let other = Connection::open(folder.path().join(FILE)).expect("opened");
+        other.execute_batch("BEGIN EXCLUSIVE").expect("locked");
+        queue.take(session(0));
+        assert_eq!(queue.commit(), RETRY_AFTER);
+        (1..MAX_PENDING + 3).for_each(|number| queue.take(session(number)));
+        let lost = |text: String| {
+            text.lines().find(|line| line.starts_with("relay_analytics_lost")).map(str::to_owned)
+        };
+        assert_eq!(lost(metrics.to_text()).as_deref(), Some("relay_analytics_lost_total 3"));
+        other.execute_batch("ROLLBACK").expect("let go");
+        assert_eq!(queue.commit(), COMMIT_AFTER);
+        assert!(queue.pending.is_empty());
+        let report = read(folder.path(), None).expect("read");
+        assert_eq!(report.sessions.len(), MAX_PENDING);
     }
 }

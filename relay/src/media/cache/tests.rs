@@ -81,6 +81,18 @@ fn bytes_are_bounded_even_by_a_group_without_end() {
 }
 
 #[test]
+fn what_the_publisher_told_of_is_waited_for() {
+    let mut cache = Cache::new(1 << 20, AGE);
+    cache.heard_of(None);
+    assert!(!cache.is_behind());
+    cache.heard_of(Some(Location::new(7, 1)));
+    cache.push(Instant::now(), &object(7, 0, 0, 1));
+    assert!(cache.is_behind());
+    cache.push(Instant::now(), &object(7, 0, 1, 1));
+    assert!(!cache.is_behind());
+}
+
+#[test]
 fn a_fetch_gets_what_is_there_in_order() {
     let now = Instant::now();
     let mut cache = Cache::new(1 << 20, AGE);
