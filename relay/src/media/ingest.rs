@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 use shared::{
     event::{BroadcastId, Fact},
     moqt::{
-        DoneCode, EndOfTrack, FetchRequest, Item, Priority, Received, Refused, RequestCode, SubscribeOk,
+        DoneCode, FetchRequest, Item, Priority, Received, Refused, RequestCode, SubscribeOk,
         SubscribeOptions, SubscribeRequest, Subscription, TrackName, wire::TrackProperties,
     },
 };
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::{
-    COMMANDS, Command, Context, Keep, Shelf, Track, Upstream, cache::Cache, fanout::Fanout,
+    COMMANDS, Command, Context, Keep, Shelf, Track, Upstream, cache::Cache, fanout::Fanout, fetches::Fetches,
     new_group::NewGroups,
 };
 use crate::{registry::Seat, tasks::Tasks};
@@ -21,8 +21,6 @@ use crate::{registry::Seat, tasks::Tasks};
 const MAX_WAITING: usize = 1024;
 /// How often totals are told and old groups let go.
 const TICK: Duration = Duration::from_secs(1);
-/// How long a fetch waits for what the publisher told of and did not send yet.
-const FETCH_PATIENCE: Duration = Duration::from_secs(1);
 /// Urgency of a track that nobody asked for yet: that of a catalog.
 const UNASKED: Priority = Priority(16);
 
@@ -35,7 +33,6 @@ pub(crate) struct Ingest {
     broadcast: BroadcastId,
     keep: Keep,
     context: Context,
-    tasks: Tasks,
     commands: mpsc::Receiver<Command>,
     ok: SubscribeOk,
     is_dynamic: bool,
@@ -44,9 +41,7 @@ pub(crate) struct Ingest {
     cache: Cache,
     cached_bytes: usize,
     fanout: Fanout,
-    /// Fetches that wait for the cache to catch up.
-    early: Vec<(FetchRequest, OwnedSemaphorePermit)>,
-    answer_early_at: Option<Instant>,
+    fetches: Fetches,
     new_groups: NewGroups,
     priority: Priority,
     is_forwarding: bool,
@@ -87,7 +82,6 @@ impl Ingest {
             label,
             broadcast,
             keep,
-            tasks,
             commands,
             ok: SubscribeOk::default(),
             is_dynamic: false,
@@ -95,8 +89,7 @@ impl Ingest {
             cache: Cache::new(context.limits.cache_bytes, context.limits.cache_age),
             cached_bytes: 0,
             fanout,
-            early: Vec::new(),
-            answer_early_at: None,
+            fetches: Fetches::new(context.metrics.clone(), tasks),
             new_groups: NewGroups::default(),
             priority: UNASKED,
             is_forwarding: true,
@@ -214,7 +207,7 @@ impl Ingest {
         let mut is_open = true;
         loop {
             let new_group_at = self.new_groups.deadline();
-            let answer_early_at = self.answer_early_at;
+            let answer_early_at = self.fetches.deadline();
             let next = tokio::select! {
                 received = flow.next() => self.received(received, shelf),
                 command = self.commands.recv(), if is_open => match command {
@@ -275,7 +268,7 @@ impl Ingest {
         self.cache.push(now(), item);
         self.fanout.push(item);
         self.gauge_cache();
-        if !self.early.is_empty() && !self.cache.is_behind() {
+        if self.fetches.deadline().is_some() && !self.cache.is_behind() {
             self.answer_early();
         }
         if !self.has_looked && matches!(item, Item::Object(_)) {
@@ -324,43 +317,14 @@ impl Ingest {
 
     /// Answers from the cache, once what the publisher told of is there.
     fn fetch(&mut self, request: FetchRequest, permit: OwnedSemaphorePermit) {
-        if self.cache.is_behind() && self.early.len() < MAX_WAITING {
-            self.answer_early_at.get_or_insert(now() + FETCH_PATIENCE);
-            return self.early.push((request, permit));
+        match self.cache.is_behind() {
+            true => self.fetches.wait(now(), request, permit),
+            false => self.fetches.answer(request, permit, &self.cache, &self.ok.properties),
         }
-        self.answer(request, permit);
     }
 
     fn answer_early(&mut self) {
-        self.answer_early_at = None;
-        for (request, permit) in std::mem::take(&mut self.early) {
-            self.answer(request, permit);
-        }
-    }
-
-    /// Answers from the cache; a task sends it, at the viewer's pace.
-    fn answer(&self, request: FetchRequest, permit: OwnedSemaphorePermit) {
-        let (start, end) = request.range();
-        let answer = match self.cache.range(start, end) {
-            Ok(answer) => answer,
-            Err(_) => {
-                self.context.metrics.requests_refused.add(1);
-                let reason = format!("nothing between {start} and {end} is published");
-                return request.reject(RequestCode::InvalidRange, &reason);
-            }
-        };
-        let mut writer = request.accept(answer.end, EndOfTrack::No, self.ok.properties.clone());
-        let metrics = self.context.metrics.clone();
-        self.tasks.spawn(async move {
-            for object in answer.objects {
-                if !writer.send(object).await {
-                    return;
-                }
-                metrics.objects_fetched.add(1);
-            }
-            writer.finish();
-            drop(permit);
-        });
+        self.fetches.answer_waiting(&self.cache, &self.ok.properties);
     }
 
     /// The namespace was withdrawn: what is made here ends with it, what the publisher makes when it says so.

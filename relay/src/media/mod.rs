@@ -8,6 +8,7 @@
 //! | `ingest` | the track's task: takes items and commands |
 //! | `cache` | what late joiners and fetches get (pure) |
 //! | `fanout` | the viewers of the track |
+//! | `fetches` | who wants the track's past |
 //! | `new_group` | merges and limits what viewers ask of the publisher (pure) |
 //! | `summary` | the one track that is made here |
 
@@ -20,6 +21,7 @@ use crate::{analytics::recorder::Recorder, metrics::Metrics, registry::Seat};
 
 mod cache;
 mod fanout;
+mod fetches;
 mod ingest;
 mod new_group;
 pub(crate) mod summary;
