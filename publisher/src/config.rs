@@ -56,7 +56,8 @@ pub struct Config {
     #[arg(long, env = "PUBLISHER_RENDITION", value_name = "RENDITION", value_delimiter = ',')]
     pub rendition: Vec<rendition::Spec>,
 
-    /// Send a file's own H.264 without encoding it again (no B-frames, constrained baseline to high)
+    /// Send a film's own H.264 without encoding it again: progressive, without B-frames, a key frame at
+    /// least every 10 s
     #[arg(long, env = "PUBLISHER_PASSTHROUGH", conflicts_with = "rendition")]
     pub passthrough: bool,
 
@@ -137,7 +138,13 @@ impl Config {
             arguments.extend(options);
         }
         let matches = Self::command().try_get_matches_from(arguments)?;
-        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut Self::command()))
+        let config = Self::from_arg_matches(&matches).map_err(|error| error.format(&mut Self::command()))?;
+        if config.passthrough && !matches!(config.source, SourceSpec::File(_)) {
+            return Err(wrong(
+                "--passthrough sends a film's own H.264: it needs --source file:PATH".to_owned(),
+            ));
+        }
+        Ok(config)
     }
 
     /// Trust and congestion control.

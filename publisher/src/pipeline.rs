@@ -20,21 +20,21 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, anyhow};
-use shared::media::Timestamp;
+use shared::media::{Picture, Timestamp, VideoCodec};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{sleep, timeout},
 };
 
 use crate::{
-    capture::{self, VideoSource},
+    capture::{self, CodedSource, Video, VideoSource},
     catalog,
     config::Config,
     encode::{self, VideoSettings, opus},
     package::{self, AudioPackager, VideoPackager},
     progress, rendition,
     session::{Broadcast, FEED_CAPACITY, Link, Settings},
-    stage::{NewGroups, Stage},
+    stage::{NewGroups, Stage, TrackIndex},
     stats::Stats,
 };
 
@@ -42,7 +42,7 @@ mod slot;
 mod workers;
 
 use slot::Slot;
-use workers::{Lane, Rendition};
+use workers::{Capture, Lane, Rendition};
 
 /// Broadcasts as `config` says, until the source ends, the duration has passed or the process is asked to
 /// end; then ends the broadcast properly.
@@ -52,7 +52,10 @@ use workers::{Lane, Rendition};
 /// relay that is not there at the start, one that refuses the room.
 pub async fn run(config: &Config) -> Result<()> {
     let sources = capture::open(config)?;
-    let Encoders { lanes, renditions, mut stage, stats, ladder } = encoders(config, &*sources.video)?;
+    let Way { capture, slots, renditions, tracks, mut stage, stats, ladder } = match sources.video {
+        Video::Raw(source) => encoded(config, source)?,
+        Video::Coded(source) => direct(source),
+    };
     let start = wall_clock();
     let first_group = package::first_group(start);
 
@@ -75,14 +78,13 @@ pub async fn run(config: &Config) -> Result<()> {
 
     let (feed, fed) = mpsc::channel(FEED_CAPACITY);
     let stop = Arc::new(AtomicBool::new(false));
-    let slots: Vec<Arc<Slot<_>>> = lanes.iter().map(|lane| Arc::clone(&lane.slot)).collect();
-    let tracks = renditions.iter().map(|rendition| rendition.track).collect();
     let (ended, mut source_ended) = oneshot::channel();
     {
         let (stop, stats) = (Arc::clone(&stop), Arc::clone(&stats));
+        let feed = feed.downgrade();
         spawn("capture", move || {
             // Nobody listens any more where the broadcast was ended first.
-            let _ = ended.send(workers::capture(sources.video, lanes, &stats, &stop));
+            let _ = ended.send(capture.run(&feed, &stats, &stop));
         })?;
     }
     let (failed, mut failure) = mpsc::channel(1);
@@ -137,26 +139,25 @@ pub async fn run(config: &Config) -> Result<()> {
     result
 }
 
-/// What the encoders' side of the flow is made of.
-struct Encoders {
-    lanes: Vec<Lane>,
+/// The way from the source to the tracks.
+struct Way {
+    capture: Capture,
+    slots: Vec<Arc<Slot<Arc<Picture>>>>,
     renditions: Vec<Rendition>,
+    /// In the ladder's order.
+    tracks: Vec<TrackIndex>,
     stage: Stage,
     stats: Arc<Stats>,
-    ladder: Vec<(rendition::Rendition, shared::media::VideoCodec)>,
+    ladder: Vec<(rendition::Rendition, VideoCodec)>,
 }
 
-fn encoders(config: &Config, video: &dyn VideoSource) -> Result<Encoders> {
-    let ladder = rendition::ladder(&config.rendition, video.resolution(), video.frame_rate());
+/// Through an encoder for each rendition.
+fn encoded(config: &Config, source: Box<dyn VideoSource>) -> Result<Way> {
+    let ladder = rendition::ladder(&config.rendition, source.resolution(), source.frame_rate());
     let stats = Arc::new(Stats::new(ladder.iter().map(|rendition| rendition.bitrate)));
     let first_group = package::first_group(wall_clock());
-    let mut made = Encoders {
-        lanes: Vec::new(),
-        renditions: Vec::new(),
-        stage: Stage::default(),
-        stats,
-        ladder: Vec::new(),
-    };
+    let (mut lanes, mut slots, mut renditions, mut tracks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut stage, mut coded) = (Stage::default(), Vec::new());
     for (index, rendition) in ladder.into_iter().enumerate() {
         let encoder = encode::video(VideoSettings {
             resolution: rendition.resolution,
@@ -166,20 +167,40 @@ fn encoders(config: &Config, video: &dyn VideoSource) -> Result<Encoders> {
             layers: config.temporal_layers,
             content: config.content,
         })?;
-        made.ladder.push((rendition.clone(), encoder.codec()));
+        coded.push((rendition.clone(), encoder.codec()));
         let slot = Arc::new(Slot::new());
-        made.lanes.push(Lane::new(Arc::clone(&slot), rendition.frame_rate));
-        made.renditions.push(Rendition {
+        lanes.push(Lane::new(Arc::clone(&slot), rendition.frame_rate));
+        let track = stage.add(&rendition.track, NewGroups::OnRequest);
+        tracks.push(track);
+        renditions.push(Rendition {
             index,
-            track: made.stage.add(&rendition.track, NewGroups::OnRequest),
-            slot,
+            track,
+            slot: Arc::clone(&slot),
             resolution: rendition.resolution,
             bitrate: rendition.bitrate,
             encoder,
             packager: VideoPackager::new(first_group, config.temporal_layers.count()),
         });
+        slots.push(slot);
     }
-    Ok(made)
+    let capture = Capture::Raw { source, lanes };
+    Ok(Way { capture, slots, renditions, tracks, stage, stats, ladder: coded })
+}
+
+/// Without an encoder: one rendition, whose key frames come when they come.
+fn direct(source: Box<dyn CodedSource>) -> Way {
+    let (resolution, frame_rate) = (source.resolution(), source.frame_rate());
+    let spec = rendition::Spec { resolution, frame_rate: None, bitrate: Some(source.bitrate()) };
+    let ladder = rendition::ladder(&[spec], resolution, frame_rate);
+    let stats = Arc::new(Stats::new(ladder.iter().map(|rendition| rendition.bitrate)));
+    let mut stage = Stage::default();
+    let tracks: Vec<TrackIndex> =
+        ladder.iter().map(|rendition| stage.add(&rendition.track, NewGroups::AtWill)).collect();
+    let codec = source.codec();
+    let packager = VideoPackager::new(package::first_group(wall_clock()), 1);
+    let capture = Capture::Coded { source, packager, tracks: tracks.clone() };
+    let ladder = ladder.into_iter().map(|rendition| (rendition, codec)).collect();
+    Way { capture, slots: Vec::new(), renditions: Vec::new(), tracks, stage, stats, ladder }
 }
 
 /// How long the last pictures and the end of the broadcast may take.

@@ -69,9 +69,11 @@ fn copy(yuv: &decoder::DecodedYUV<'_>) -> Result<Picture, Damaged> {
     let (width, height) = (width & !1, height & !1);
     let (y, u, v) = yuv.strides();
     let mut data = Vec::with_capacity(width * height * 3 / 2);
-    for (plane, stride, width, height) in
-        [(yuv.y(), y, width, height), (yuv.u(), u, width / 2, height / 2), (yuv.v(), v, width / 2, height / 2)]
-    {
+    for (plane, stride, width, height) in [
+        (yuv.y(), y, width, height),
+        (yuv.u(), u, width / 2, height / 2),
+        (yuv.v(), v, width / 2, height / 2),
+    ] {
         for row in plane.chunks(stride.max(1)).take(height) {
             data.extend_from_slice(row.get(..width).unwrap_or(row));
         }

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use super::slot::{Put, Slot};
 use crate::{
-    capture::{AudioSource, VideoSource},
+    capture::{AudioSource, CodedSource, VideoSource},
     encode::{AudioEncoder, VideoEncoder},
     filter::Scaler,
     package::{AudioPackager, VideoPackager},
@@ -53,8 +53,73 @@ impl Lane {
     }
 }
 
+/// What the source's thread does.
+pub(super) enum Capture {
+    /// Pictures go to encoders.
+    Raw { source: Box<dyn VideoSource>, lanes: Vec<Lane> },
+    /// Coded pictures go to the session as they are, to one track.
+    Coded { source: Box<dyn CodedSource>, packager: VideoPackager, tracks: Vec<TrackIndex> },
+}
+
+impl Capture {
+    /// Takes from the source until it ends or `stop` is set.
+    pub(super) fn run(
+        self,
+        feed: &mpsc::WeakSender<Publication>,
+        stats: &Stats,
+        stop: &AtomicBool,
+    ) -> Result<()> {
+        match self {
+            Self::Raw { source, lanes } => capture(source, lanes, stats, stop),
+            Self::Coded { source, packager, tracks } => match tracks.first() {
+                Some(&track) => pass(source, packager, track, feed, stats, stop),
+                None => Ok(()),
+            },
+        }
+    }
+}
+
+/// Packages coded pictures until their source ends, the broadcast does or `stop` is set.
+fn pass(
+    mut source: Box<dyn CodedSource>,
+    mut packager: VideoPackager,
+    track: TrackIndex,
+    feed: &mpsc::WeakSender<Publication>,
+    stats: &Stats,
+    stop: &AtomicBool,
+) -> Result<()> {
+    let mut skipped = 0;
+    let result = loop {
+        let frame = match source.next() {
+            Ok(Some(frame)) => frame,
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error.into()),
+        };
+        if stop.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        stats.captured.add(1);
+        stats.dropped.add(source.skipped().saturating_sub(skipped));
+        skipped = source.skipped();
+        if let Some(counters) = stats.renditions.first() {
+            counters.frames.add(1);
+            counters.bytes.add(frame.payload.len() as u64);
+        }
+        let items = packager.push(frame);
+        let Some(feed) = feed.upgrade() else { return Ok(()) };
+        if feed.blocking_send(Publication { track, items }).is_err() {
+            return Ok(());
+        }
+    };
+    if let Some(feed) = feed.upgrade() {
+        // Where the session is over nobody needs to be told.
+        let _ = feed.blocking_send(Publication { track, items: packager.end().collect() });
+    }
+    result
+}
+
 /// Puts the source's pictures into the lanes until it ends or `stop` is set.
-pub(super) fn capture(
+fn capture(
     mut source: Box<dyn VideoSource>,
     mut lanes: Vec<Lane>,
     stats: &Stats,

@@ -6,6 +6,7 @@
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
 use re_mp4::ReadBox;
+use shared::media::h264::AvcConfig;
 
 /// A box's place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +48,11 @@ pub(super) fn inside(bytes: &[u8], from: usize, end: usize) -> impl Iterator<Ite
     let (mut next, end) = (from as u64, end.min(bytes.len()) as u64);
     std::iter::from_fn(move || {
         let span = at(&mut Cursor::new(bytes), next, end).ok().flatten().filter(|span| span.end <= end)?;
+        // Only the last box of a file may leave its size open.
+        let is_open = bytes.get(span.begin as usize..)?.starts_with(&[0; 4]);
+        if is_open {
+            return None;
+        }
         next = span.end;
         Some(span)
     })
@@ -90,8 +96,42 @@ fn is_whole(bytes: &[u8], depth: usize) -> bool {
                 return false;
             }
         }
+        if span.kind == *b"stsd" {
+            let body = bytes.get(span.body as usize..span.end as usize).unwrap_or_default();
+            if !has_configurations(body) {
+                return false;
+            }
+        }
     }
     end == bytes.len() as u64
+}
+
+/// Whether the sample entries in the body of an `stsd` box have whole boxes with their configurations.
+fn has_configurations(body: &[u8]) -> bool {
+    let has = |bytes: &[u8], from, wanted: &[&[u8; 4]]| {
+        inside(bytes, from, bytes.len()).find(|span| wanted.contains(&&span.kind))
+    };
+    inside(body, 8, body.len()).all(|span| {
+        let entry = body.get(span.body as usize..span.end as usize).unwrap_or_default();
+        match &span.kind {
+            b"avc1" => has(entry, 78, &[b"avcC"]).is_some_and(|found| {
+                let config = entry.get(found.body as usize..found.end as usize).unwrap_or_default();
+                AvcConfig::parse(config).is_ok()
+            }),
+            b"hev1" | b"hvc1" | b"av01" | b"vp08" | b"vp09" => {
+                has(entry, 78, &[b"hvcC", b"av1C", b"vpcC"]).is_some()
+            }
+            b"mp4a" => {
+                // QuickTime's version 1 is longer, and may wrap the configuration.
+                let from = if entry.get(8..10) == Some(&[0, 1]) { 44 } else { 28 };
+                has(entry, from, &[b"esds", b"wave"]).is_some_and(|found| {
+                    let wrapped = entry.get(found.body as usize..found.end as usize).unwrap_or_default();
+                    found.kind == *b"esds" || has(wrapped, 0, &[b"esds"]).is_some()
+                })
+            }
+            _ => true,
+        }
+    })
 }
 
 #[cfg(test)]
@@ -124,8 +164,7 @@ mod tests {
         for (at, byte) in [(3, 200), (11, 200), (19, 0), (19, 4), (19, 12)] {
             let mut bad = good.clone();
             bad[at] = byte;
-            // A size of zero reaches to the end of what it is in.
-            assert_eq!(is_whole(&bad, 0), byte == 0, "byte {at} is {byte}");
+            assert!(!is_whole(&bad, 0), "byte {at} is {byte}");
         }
         assert!(parse::<re_mp4::TrakBox>(&good).is_none(), "lacks what a track needs");
     }

@@ -83,7 +83,8 @@ impl Film {
     pub(super) fn h264(&mut self) -> Result<(Track<()>, AvcConfig, Sps), Error> {
         let name = self.path.display();
         let track = self.video.take();
-        let track = track.ok_or_else(|| Error(format!("{name} is an MP4 without video: choose another film")))?;
+        let track =
+            track.ok_or_else(|| Error(format!("{name} is an MP4 without video: choose another film")))?;
         let (config, sps) = match track.codec {
             VideoCodec::H264(config, sps) => (config, sps),
             VideoCodec::Other(codec) => {
@@ -129,7 +130,10 @@ impl Film {
 
 /// How to make a film that can be played.
 pub(super) fn hint(path: &Path) -> String {
-    format!("make a film of it with ffmpeg -i {} -c:v libx264 -pix_fmt yuv420p -c:a aac film.mp4", path.display())
+    format!(
+        "make a film of it with ffmpeg -i {} -c:v libx264 -pix_fmt yuv420p -c:a aac film.mp4",
+        path.display()
+    )
 }
 
 /// The boxes that say where everything is.
@@ -185,7 +189,9 @@ impl Lack {
         match self {
             Self::Mp4 => format!("{name} is no MP4: {}", hint(path)),
             Self::Index => {
-                format!("MP4 {name} breaks off: it ends before its index (moov); copy or record it again in full")
+                format!(
+                    "MP4 {name} breaks off: it ends before its index (moov); copy or record it again in full"
+                )
             }
         }
     }
@@ -263,7 +269,8 @@ impl<C> Track<C> {
         self.end
     }
 
-    fn with<D>(self, codec: D) -> Track<D> {
+    /// The same with something else about its codec.
+    pub(super) fn with<D>(self, codec: D) -> Track<D> {
         Track { codec, samples: self.samples, begin: self.begin, end: self.end }
     }
 }
@@ -369,9 +376,10 @@ fn audio_codec(head: &TrakBox, whole: &[u8]) -> AudioCodec {
     let specific = &aac.dec_specific;
     match (specific.profile, specific.chan_conf) {
         // HE-AAC is played without its upper half of the spectrum.
-        (2 | 5 | 29, 1 | 2) => {
-            AudioCodec::Aac([2 << 3 | specific.freq_index >> 1, specific.freq_index << 7 | specific.chan_conf << 3])
-        }
+        (2 | 5 | 29, 1 | 2) => AudioCodec::Aac([
+            2 << 3 | specific.freq_index >> 1,
+            specific.freq_index << 7 | specific.chan_conf << 3,
+        ]),
         (2 | 5 | 29, _) => AudioCodec::Other("AAC of more than two channels".to_owned()),
         (profile, _) => AudioCodec::Other(format!("AAC of profile {profile}")),
     }

@@ -37,7 +37,8 @@ impl Samples {
             (None, None) => return None,
         };
         let sizes = &table.stsz;
-        let count = if sizes.sample_size == 0 { sizes.sample_sizes.len() } else { sizes.sample_count as usize };
+        let count =
+            if sizes.sample_size == 0 { sizes.sample_sizes.len() } else { sizes.sample_count as usize };
         if count > MOST {
             return None;
         }
@@ -60,7 +61,8 @@ impl Samples {
                 (position, left) = (offset, per_chunk);
             }
             left -= 1;
-            let size = if sizes.sample_size == 0 { *sizes.sample_sizes.get(index)? } else { sizes.sample_size };
+            let size =
+                if sizes.sample_size == 0 { *sizes.sample_sizes.get(index)? } else { sizes.sample_size };
             let number = u32::try_from(index + 1).ok()?;
             let is_sync = sync.is_none_or(|sync| sync.binary_search(&number).is_ok());
             last_delta = deltas.next().unwrap_or(last_delta);
