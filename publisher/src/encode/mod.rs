@@ -4,15 +4,17 @@
 //! |---|---|
 //! | [`openh264`] | H.264, the one place that encodes with openh264 |
 //! | [`opus`] | Opus, 48 kHz stereo, 20 ms a packet |
+//! | `look`, `quantiser` | how coarse each picture is coded, so that every second holds the bitrate (pure) |
 //! | [`rate`] | which bitrate the path carries (pure) |
 
 use std::time::Duration;
 
 use shared::media::{AudioFrame, Bitrate, FrameRate, Picture, Resolution, Timestamp, VideoCodec, VideoFrame};
 
-mod budget;
+mod look;
 pub mod openh264;
 pub mod opus;
+mod quantiser;
 pub mod rate;
 
 /// An encoder that refused its settings or its input.
@@ -72,6 +74,17 @@ impl TemporalLayers {
     pub fn count(self) -> u8 {
         self.0
     }
+
+    /// Pictures after which the layers come again in the same order.
+    pub(crate) fn pattern(self) -> u8 {
+        1 << (self.0 - 1)
+    }
+
+    /// The layer of a picture at this place of the pattern.
+    pub(crate) fn of(self, place: u8) -> u8 {
+        // The first is in the lowest layer, the one half a pattern later in the next, and so on.
+        (self.0 - 1).saturating_sub(place.trailing_zeros().min(7) as u8)
+    }
 }
 
 impl Default for TemporalLayers {
@@ -101,7 +114,7 @@ pub struct VideoSettings {
 impl VideoSettings {
     /// Pictures from one key frame to the next: whole periods of the temporal layers' pattern, at least one.
     pub fn keyframe_pictures(&self) -> u32 {
-        let pattern = 1u32 << (self.layers.count() - 1);
+        let pattern = u32::from(self.layers.pattern());
         // The interval is seconds and the rate at most 240: far inside of u32.
         let pictures = (self.keyframe_interval.as_secs_f64() * self.frame_rate.per_second()).round() as u32;
         (pictures / pattern).max(1) * pattern

@@ -6,20 +6,18 @@ use bytes::Bytes;
 use openh264::{
     OpenH264API,
     encoder::{
-        BitRate, Complexity, Encoder as Codec, EncoderConfig, FrameRate, FrameType, IntraFramePeriod,
-        Profile, QpRange, RateControlMode, SpsPpsStrategy, UsageType, VuiConfig,
+        Complexity, Encoder as Codec, EncoderConfig, FrameRate, FrameType, IntraFramePeriod, Profile,
+        RateControlMode, SpsPpsStrategy, UsageType, VuiConfig,
     },
     formats::YUVSource,
 };
-use openh264_sys2::{
-    ENCODER_OPTION, ENCODER_OPTION_BITRATE, ENCODER_OPTION_MAX_BITRATE, ENCODER_OPTION_RC_FRAME_SKIP,
-    ENCODER_OPTION_SVC_ENCODE_PARAM_EXT, SBitrateInfo, SEncParamExt, SPATIAL_LAYER_ALL,
-};
+use openh264_sys2::{ENCODER_OPTION, ENCODER_OPTION_SVC_ENCODE_PARAM_EXT, SEncParamExt};
 use shared::media::{Bitrate, FrameKind, Picture, TemporalLayer, Timestamp, VideoCodec, VideoFrame, h264};
 
 use super::{
     Content, Error, VideoEncoder, VideoSettings,
-    budget::{self, Budget},
+    look::Watcher,
+    quantiser::{Kind, Qp, Quantiser},
 };
 
 /// An encoder. Not moved between threads while it encodes; dropping it frees all it holds.
@@ -29,8 +27,11 @@ pub struct Encoder {
     produces: VideoCodec,
     /// Pictures until the next key frame.
     until_key: u32,
-    budget: Budget,
-    asked: Bitrate,
+    /// Place of the next picture in the pattern of temporal layers, unless it is a key frame.
+    phase: u8,
+    watcher: Watcher,
+    quantiser: Quantiser,
+    qp: Option<i32>,
 }
 
 impl Encoder {
@@ -58,14 +59,29 @@ impl Encoder {
                 action: format!("encode pictures of {}", settings.resolution),
                 reason: "its key frame has no parameter set that can be read".to_owned(),
             })?;
-        let budget = Budget::new(settings.bitrate, settings.frame_rate);
-        let asked = settings.bitrate;
-        Ok(Self { codec, settings, produces, until_key: 0, budget, asked })
+        let watcher = Watcher::new(settings.resolution);
+        let quantiser = Quantiser::new(&settings);
+        Ok(Self { codec, settings, produces, until_key: 0, phase: 0, watcher, quantiser, qp: None })
     }
 
-    fn ask(&mut self, bitrate: Bitrate) -> Result<(), Error> {
-        set_bitrate(&mut self.codec, ENCODER_OPTION_BITRATE, bitrate)?;
-        self.asked = bitrate;
+    /// Has the next picture coded with this quantiser.
+    fn quantise(&mut self, qp: Qp, layer: u8) -> Result<(), Error> {
+        // openh264 makes the lower layers finer by itself.
+        let highest = self.settings.layers.count() - 1;
+        let finer = match layer {
+            _ if highest == 0 => 0,
+            0 => 2 + highest,
+            layer => highest.saturating_sub(layer),
+        };
+        let qp = i32::from(qp.0) + i32::from(finer);
+        if self.qp != Some(qp) {
+            // As nothing else changes, this makes no key frame.
+            let mut parameters = SEncParamExt::default();
+            get_option(&mut self.codec, &mut parameters, "tell its settings")?;
+            parameters.sSpatialLayers[0].iDLayerQp = qp;
+            set_option(&mut self.codec, &mut parameters, "change the quantiser")?;
+            self.qp = Some(qp);
+        }
         Ok(())
     }
 }
@@ -76,7 +92,15 @@ impl VideoEncoder for Encoder {
         if expected != got {
             return Err(Error::Size { expected, got });
         }
-        if self.until_key == 0 {
+        let look = self.watcher.look(picture);
+        let key = self.until_key == 0;
+        let layer = if key { 0 } else { self.settings.layers.of(self.phase) };
+        let Some(qp) = self.quantiser.choose(if key { Kind::Key } else { Kind::Delta(layer) }, look) else {
+            self.until_key = self.until_key.saturating_sub(1);
+            return Ok(None);
+        };
+        self.quantise(qp, layer)?;
+        if key {
             self.codec.force_intra_frame();
         }
         let time = openh264::Timestamp::from_millis(picture.timestamp.0 / 1000);
@@ -98,12 +122,11 @@ impl VideoEncoder for Encoder {
         }
         if kind == FrameKind::Key {
             self.until_key = self.settings.keyframe_pictures();
+            self.phase = 0;
         }
         self.until_key = self.until_key.saturating_sub(1);
-        let ask = self.budget.spend(payload.len());
-        if ask.0.abs_diff(self.asked.0) > self.settings.bitrate.0 / 50 {
-            self.ask(ask)?;
-        }
+        self.phase = (self.phase + 1) % self.settings.layers.pattern();
+        self.quantiser.book(kind, payload.len());
         let layer = TemporalLayer(layer.unwrap_or(0));
         Ok(Some(VideoFrame { timestamp: picture.timestamp, kind, layer, payload }))
     }
@@ -113,11 +136,7 @@ impl VideoEncoder for Encoder {
     }
 
     fn set_bitrate(&mut self, bitrate: Bitrate) -> Result<(), Error> {
-        if bitrate > self.settings.bitrate {
-            set_bitrate(&mut self.codec, ENCODER_OPTION_MAX_BITRATE, most(bitrate))?;
-        }
-        self.ask(bitrate)?;
-        self.budget.set_bitrate(bitrate);
+        self.quantiser.set_bitrate(bitrate);
         self.settings.bitrate = bitrate;
         Ok(())
     }
@@ -130,23 +149,22 @@ impl VideoEncoder for Encoder {
 const CODEC: &str = "openh264";
 
 fn config(settings: &VideoSettings) -> EncoderConfig {
+    // With three layers, openh264 stops the program over screen content.
+    let screen = settings.content == Content::Screen && settings.layers.count() < 3;
     EncoderConfig::new()
-        .bitrate(BitRate::from_bps(settings.bitrate.0))
         .max_frame_rate(FrameRate::from_hz(settings.frame_rate.per_second() as f32))
-        .rate_control_mode(RateControlMode::Bitrate)
-        // Off as soon as openh264 is quiet: at the start it would warn on standard error.
-        .skip_frames(true)
-        .usage_type(match settings.content {
-            Content::Camera => UsageType::CameraVideoRealTime,
-            Content::Screen => UsageType::ScreenContentRealTime,
-        })
+        // The quantiser is ours: see `quantiser`.
+        .rate_control_mode(RateControlMode::Off)
+        .adaptive_quantization(false)
+        .usage_type(if screen { UsageType::ScreenContentRealTime } else { UsageType::CameraVideoRealTime })
+        // For screen content openh264 insists, and makes key frames of its own accord.
+        .scene_change_detect(screen)
+        .background_detection(!screen)
         .profile(Profile::Baseline)
         .complexity(Complexity::Low)
         .num_threads(1)
-        .qp(QpRange::new(10, 51))
         // Key frames come by `until_key`, so that one on demand starts a new interval.
         .intra_frame_period(IntraFramePeriod::from_num_frames(0))
-        .scene_change_detect(false)
         .sps_pps_strategy(SpsPpsStrategy::ConstantId)
         .vui(VuiConfig::bt709())
 }
@@ -154,84 +172,32 @@ fn config(settings: &VideoSettings) -> EncoderConfig {
 /// Sets what the crate's configuration lacks. The next picture is an IDR.
 fn set_layers(codec: &mut Codec, settings: &VideoSettings) -> Result<(), Error> {
     let mut parameters = SEncParamExt::default();
-    get_option(codec, ENCODER_OPTION_SVC_ENCODE_PARAM_EXT, &mut parameters, "tell its settings")?;
-    let most = native(most(settings.bitrate));
+    get_option(codec, &mut parameters, "tell its settings")?;
     parameters.iTemporalLayerNum = i32::from(settings.layers.count());
-    parameters.iMaxBitrate = most;
-    parameters.sSpatialLayers[0].iMaxSpatialBitrate = most;
-    let action = format!("encode {} temporal layers", settings.layers.count());
-    set_option(codec, ENCODER_OPTION_SVC_ENCODE_PARAM_EXT, &mut parameters, &action)?;
-    set_option(codec, ENCODER_OPTION_RC_FRAME_SKIP, &mut false, "encode every picture")
-}
-
-/// The most that the budget asks for.
-fn most(bitrate: Bitrate) -> Bitrate {
-    Bitrate((f64::from(bitrate.0) * budget::MOST) as u32)
-}
-
-fn native(bitrate: Bitrate) -> i32 {
-    i32::try_from(bitrate.0).unwrap_or(i32::MAX)
-}
-
-fn set_bitrate(codec: &mut Codec, option: ENCODER_OPTION, bitrate: Bitrate) -> Result<(), Error> {
-    let mut info = SBitrateInfo { iLayer: SPATIAL_LAYER_ALL, iBitrate: native(bitrate) };
-    set_option(codec, option, &mut info, "change the bitrate")
+    set_option(codec, &mut parameters, &format!("encode {} temporal layers", settings.layers.count()))
 }
 
 fn failed(action: &str, error: &openh264::Error) -> Error {
     Error::Codec { codec: CODEC, action: action.to_owned(), reason: error.to_string() }
 }
 
-/// An option's value, of the type that openh264 has for the option.
-trait OptionValue {
-    fn fits(option: ENCODER_OPTION) -> bool;
-}
-
-impl OptionValue for SEncParamExt {
-    fn fits(option: ENCODER_OPTION) -> bool {
-        option == ENCODER_OPTION_SVC_ENCODE_PARAM_EXT
-    }
-}
-
-impl OptionValue for bool {
-    fn fits(option: ENCODER_OPTION) -> bool {
-        option == ENCODER_OPTION_RC_FRAME_SKIP
-    }
-}
-
-impl OptionValue for SBitrateInfo {
-    fn fits(option: ENCODER_OPTION) -> bool {
-        option == ENCODER_OPTION_BITRATE || option == ENCODER_OPTION_MAX_BITRATE
-    }
-}
-
-fn get_option<T: OptionValue>(
-    codec: &mut Codec,
-    option: ENCODER_OPTION,
-    value: &mut T,
-    action: &str,
-) -> Result<(), Error> {
-    assert!(T::fits(option), "an option is read into its own type");
+fn get_option(codec: &mut Codec, value: &mut SEncParamExt, action: &str) -> Result<(), Error> {
     #[expect(unsafe_code, reason = "openh264's options have no safe interface")]
     // SAFETY: the encoder is initialised (its first picture is encoded before any option is used), and
-    // `value` is of the type that openh264 writes for this option, as asserted above.
-    let code = unsafe { codec.raw_api().get_option(option, ptr::from_mut(value).cast::<c_void>()) };
+    // `value` is of the type that openh264 writes for this option.
+    let code = unsafe { codec.raw_api().get_option(PARAMETERS, ptr::from_mut(value).cast::<c_void>()) };
     checked(code, action)
 }
 
-fn set_option<T: OptionValue>(
-    codec: &mut Codec,
-    option: ENCODER_OPTION,
-    value: &mut T,
-    action: &str,
-) -> Result<(), Error> {
-    assert!(T::fits(option), "an option is set from its own type");
+fn set_option(codec: &mut Codec, value: &mut SEncParamExt, action: &str) -> Result<(), Error> {
     #[expect(unsafe_code, reason = "openh264's options have no safe interface")]
     // SAFETY: the encoder is initialised (its first picture is encoded before any option is used), and
-    // `value` is of the type that openh264 reads for this option, as asserted above; it keeps no pointer.
-    let code = unsafe { codec.raw_api().set_option(option, ptr::from_mut(value).cast::<c_void>()) };
+    // `value` is of the type that openh264 reads for this option; it keeps no pointer to it.
+    let code = unsafe { codec.raw_api().set_option(PARAMETERS, ptr::from_mut(value).cast::<c_void>()) };
     checked(code, action)
 }
+
+const PARAMETERS: ENCODER_OPTION = ENCODER_OPTION_SVC_ENCODE_PARAM_EXT;
 
 fn checked(code: i32, action: &str) -> Result<(), Error> {
     if code == 0 {
