@@ -29,8 +29,8 @@ pub(in super::super) struct Video {
     /// The times of pictures that are decoded and not presented.
     hidden: Vec<i64>,
     rest: Rest,
-    /// Times in a row that the decoder had to start again without giving a picture.
-    failures: u32,
+    /// Times in a row that the decoder had to start again without giving a picture; `None` before it gave any.
+    failures: Option<u32>,
     skipped: u64,
     /// When a picture was last handed out.
     last: Duration,
@@ -64,7 +64,7 @@ impl Video {
             ready: VecDeque::new(),
             hidden: Vec::new(),
             rest: Rest::More,
-            failures: 0,
+            failures: None,
             skipped: 0,
             last: Duration::ZERO,
             buffer: Vec::new(),
@@ -158,7 +158,7 @@ impl Video {
 
     fn ready(&mut self, pictures: impl IntoIterator<Item = (i64, Picture)>) {
         for (due, picture) in pictures {
-            self.failures = 0;
+            self.failures = Some(0);
             if let Some(place) = self.hidden.iter().position(|&hidden| hidden == due) {
                 self.hidden.swap_remove(place);
             } else {
@@ -169,8 +169,9 @@ impl Video {
 
     /// Goes on at the next picture that needs no other, after one that is damaged.
     fn restart(&mut self, Damaged(reason): &Damaged) -> Result<(), Error> {
-        self.failures += 1;
-        if self.failures > MOST_FAILURES {
+        self.failures = self.failures.map(|failures| failures + 1);
+        // What begins with a picture that is not decoded is of a kind that is not, rather than damaged.
+        if self.failures.is_none_or(|failures| failures > MOST_FAILURES) {
             let path = self.reel.film.path();
             return Err(Error(format!(
                 "{}: its H.264 is not decoded: {reason}: {}",
