@@ -162,11 +162,12 @@ impl Quantiser {
         // What leaves the last second with this picture counts at once.
         if self.second.len() + 1 == self.pictures {
             let full = self.mean * self.pictures as f64;
-            let second = self.second.iter().sum::<f64>() + self.models[layer].bits(qp, 0.0);
-            if second > full * HIGH {
+            let before = self.second.iter().sum::<f64>();
+            let second = |qp: f64| before + self.models[layer].bits(qp, 0.0);
+            if second(qp) > full * HIGH {
                 qp += 1.0;
-            } else if second < full * LOW {
-                qp -= 1.0;
+            } else if second(qp) < full * LOW {
+                qp -= if second(qp - 1.0) < full * LOW { 2.0 } else { 1.0 };
             }
         }
         if look.fresh > FRESH {
