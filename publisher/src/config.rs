@@ -131,18 +131,16 @@ impl Config {
             given.as_ref().and_then(|given| Some((given, given.get_one::<PathBuf>("config")?)))
         {
             let text = std::fs::read_to_string(path).map_err(|error| {
-                wrong(format!("the configuration file {} cannot be read: {error}", path.display()))
+                wrong(&format!("the configuration file {} cannot be read: {error}", path.display()))
             })?;
             let options = file_options(&text, given)
-                .map_err(|reason| wrong(format!("the configuration file {}: {reason}", path.display())))?;
+                .map_err(|reason| wrong(&format!("the configuration file {}: {reason}", path.display())))?;
             arguments.extend(options);
         }
         let matches = Self::command().try_get_matches_from(arguments)?;
         let config = Self::from_arg_matches(&matches).map_err(|error| error.format(&mut Self::command()))?;
         if config.passthrough && !matches!(config.source, SourceSpec::File(_)) {
-            return Err(wrong(
-                "--passthrough sends a film's own H.264: it needs --source file:PATH".to_owned(),
-            ));
+            return Err(wrong("--passthrough sends a film's own H.264: it needs --source file:PATH"));
         }
         Ok(config)
     }
@@ -197,7 +195,7 @@ fn file_options(text: &str, given: &clap::ArgMatches) -> Result<Vec<OsString>, S
     Ok(options)
 }
 
-fn wrong(message: String) -> clap::Error {
+fn wrong(message: &str) -> clap::Error {
     clap::Error::raw(clap::error::ErrorKind::InvalidValue, format!("{message}\n"))
 }
 

@@ -38,7 +38,9 @@ fn main() {
             let size = format!("{width}x{height}@30");
             let arguments = ["publisher", "--relay", "moqt://localhost", "--room", "r", "--rendition", &size];
             let config = Config::read(arguments.map(Into::into)).expect("a configuration");
-            let mut video = capture::open(&config).expect("the pattern").video;
+            let capture::Video::Raw(mut video) = capture::open(&config).expect("the pattern").video else {
+                unreachable!("the pattern is not coded");
+            };
             Box::new(move |_| video.next().expect("no error").expect("no end"))
         });
     }
