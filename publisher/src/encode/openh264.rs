@@ -1,6 +1,6 @@
 //! H.264 by openh264: constrained baseline, one slice, one thread, temporal layers.
 
-use std::{ffi::c_void, ptr};
+use std::{ffi::c_void, ptr, time::Duration};
 
 use bytes::Bytes;
 use openh264::{
@@ -30,6 +30,8 @@ pub struct Encoder {
     /// Place of the next picture in the pattern of temporal layers, unless it is a key frame.
     phase: u8,
     watcher: Watcher,
+    /// What was new in pictures since the last in the base layer.
+    fresh: f64,
     quantiser: Quantiser,
     qp: Option<i32>,
 }
@@ -61,7 +63,24 @@ impl Encoder {
             })?;
         let watcher = Watcher::new(settings.resolution);
         let quantiser = Quantiser::new(&settings);
-        Ok(Self { codec, settings, produces, until_key: 0, phase: 0, watcher, quantiser, qp: None })
+        Ok(Self {
+            codec,
+            settings,
+            produces,
+            until_key: 0,
+            phase: 0,
+            watcher,
+            fresh: 0.0,
+            quantiser,
+            qp: None,
+        })
+    }
+
+    /// Whether the last key frame is so long ago that a scene cut becomes one: its pictures share nothing
+    /// with those before, so it costs little more.
+    fn may_begin_anew(&self) -> bool {
+        let since = self.settings.keyframe_pictures() - self.until_key;
+        self.settings.frame_rate.time_of(u64::from(since)) >= BETWEEN_CUTS
     }
 
     /// Has the next picture coded with this quantiser.
@@ -92,9 +111,12 @@ impl VideoEncoder for Encoder {
         if expected != got {
             return Err(Error::Size { expected, got });
         }
-        let look = self.watcher.look(picture);
-        let key = self.until_key == 0;
+        let mut look = self.watcher.look(picture);
+        let key = self.until_key == 0 || (look.fresh > CUT && self.may_begin_anew());
         let layer = if key { 0 } else { self.settings.layers.of(self.phase) };
+        // What was new in a picture that nothing refers to is still new to the next.
+        look.fresh = look.fresh.max(self.fresh);
+        self.fresh = if layer == 0 { 0.0 } else { look.fresh };
         let Some(qp) = self.quantiser.choose(if key { Kind::Key } else { Kind::Delta(layer) }, look) else {
             self.until_key = self.until_key.saturating_sub(1);
             return Ok(None);
@@ -145,6 +167,11 @@ impl VideoEncoder for Encoder {
         self.produces
     }
 }
+
+/// How much of a picture is new after a scene cut.
+const CUT: f64 = 0.6;
+/// Scene cuts that come faster make no key frames.
+const BETWEEN_CUTS: Duration = Duration::from_millis(500);
 
 const CODEC: &str = "openh264";
 

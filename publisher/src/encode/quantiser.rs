@@ -158,7 +158,7 @@ impl Quantiser {
         if let Some(last) = self.last {
             qp = qp.clamp(last - FINER_STEP, last + COARSER_STEP);
         }
-        qp = (qp + OFFSETS[layer]).round();
+        qp = (qp + self.coarser(layer)).round();
         // What leaves the last second with this picture counts at once.
         if self.second.len() + 1 == self.pictures {
             let full = self.mean * self.pictures as f64;
@@ -212,7 +212,13 @@ impl Quantiser {
     }
 
     fn layer_bits(&self, layer: usize, qp: f64) -> f64 {
-        self.models[layer].bits(qp + OFFSETS[layer], 0.0)
+        self.models[layer].bits(qp + self.coarser(layer), 0.0)
+    }
+
+    /// How much coarser a layer is than the base layer, which more pictures are made of.
+    fn coarser(&self, layer: usize) -> f64 {
+        // With three layers it would be too uneven: a second is no whole number of their patterns.
+        f64::from(u8::from(layer > 0 && self.layers.count() == 2))
     }
 
     /// Books the picture that a quantiser was chosen for, which became so many bytes. The encoder may have
@@ -243,7 +249,7 @@ impl Quantiser {
                 if qp <= f64::from(FINEST.0) {
                     self.debt = self.debt.max(-SAVED * self.mean);
                 }
-                self.last = Some(qp - OFFSETS[layer]);
+                self.last = Some(qp - self.coarser(layer));
             }
         }
         self.debt = self.debt.clamp(-LEFT * self.mean, OWED * self.mean);
@@ -275,15 +281,13 @@ const MOSTLY_FRESH: f64 = 0.6;
 /// What such a picture gets at least, in mean pictures.
 const FRESH_LEAST: f64 = 1.3;
 /// Pictures over which a debt is paid back.
-const PAY_BACK: f64 = 5.0;
+const PAY_BACK: f64 = 7.0;
 /// Bounds of the account, in mean pictures: saved by simple pictures, left over by others, owed.
 const SAVED: f64 = 0.5;
 const LEFT: f64 = 1.5;
 const OWED: f64 = 20.0;
 /// With more of a debt than this pictures are let go.
 const TOO_MUCH: f64 = 3.0;
-/// How much coarser a layer is than the base layer, which more pictures are made of.
-const OFFSETS: [f64; 3] = [0.0, 1.0, 1.0];
 /// How far the quantiser goes from one picture to the next: what a coarse picture left out is dear.
 const FINER_STEP: f64 = 2.0;
 const COARSER_STEP: f64 = 5.0;

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use shared::media::{FrameRate, Resolution};
 
 use super::*;
@@ -90,6 +88,36 @@ fn key_frames_come_at_the_interval_and_on_demand_and_layers_alternate() {
         let since_key = keys.iter().rev().find(|&&key| key <= index).map_or(0, |key| index - key);
         assert_eq!(usize::from(frame.layer.0), since_key % 2, "picture {index}");
         assert_eq!(h264::is_keyframe(&frame.payload), frame.kind == FrameKind::Key, "picture {index}");
+    }
+}
+
+#[test]
+fn a_scene_cut_is_a_key_frame_unless_one_was_just_before() {
+    let mut encoder = Encoder::new(settings(800_000, 2)).expect("an encoder");
+    let resolution = encoder.settings.resolution;
+    let mut kinds = Vec::new();
+    for index in 0..50 {
+        // Squares, of another size from the pictures 25 and 30 on.
+        let side = [24, 40, 56][usize::from(index >= 25) + usize::from(index >= 30)];
+        let mut picture = Picture::black(resolution, Timestamp(index));
+        let width = resolution.width as usize;
+        for (at, pixel) in picture.planes_mut()[0].iter_mut().enumerate() {
+            *pixel = if (at % width / side + at / width / side) % 2 == 0 { 60 } else { 180 };
+        }
+        kinds.extend(encoder.encode(&picture).expect("encodes").map(|frame| frame.kind));
+    }
+    let keys: Vec<usize> = (0..kinds.len()).filter(|&index| kinds[index] == FrameKind::Key).collect();
+    assert_eq!((kinds.len(), keys), (50, vec![0, 25]));
+}
+
+#[test]
+fn screen_content_is_encoded_with_any_number_of_layers() {
+    for layers in 1..=3 {
+        let settings = VideoSettings { content: Content::Screen, ..settings(800_000, layers) };
+        let mut encoder = Encoder::new(settings).expect("an encoder");
+        let coded =
+            (0..40).filter_map(|at| encoder.encode(&scene(settings.resolution, at / 20)).expect("encodes"));
+        assert!(coded.count() > 30, "{layers} layers");
     }
 }
 
