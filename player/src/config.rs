@@ -16,9 +16,10 @@ use shared::{naming::Room, transport::tls};
 ///
 /// --stats json prints one object a second on standard output, and a last one with "final": true. Times
 /// end in Ms and are milliseconds. Fields: state, transport, rendition, resolution, startupMs (from the
-/// command to the first picture), glassToGlass (p50, p95, p99, n; from the timecode that the source
-/// "pattern" burns in), locLatency (the same, from the LOC Timestamp), lipSync (p50, p95: picture against
-/// sound), rebuffering (count, durationMs), frames (decoded, dropped, late), bitrate (bits of the last
+/// command to the first picture), firstPictureAgeMs (how old it was: a late joiner's is the first of its
+/// group), liveAfterMs (from the command to playing at the live edge), glassToGlass (p50, p95, p99, n; from
+/// the timecode that the source "pattern" burns in, of pictures captured after playing started), locLatency
+/// (the same, from the LOC Timestamp), lipSync (p50, p95: picture against sound), rebuffering (count, durationMs), frames (decoded, dropped, late), bitrate (bits of the last
 /// second), rttMs, loss (share of packets), bufferMs, delayMs, rate.
 #[derive(Debug, Parser)]
 #[command(name = "player", version, verbatim_doc_comment)]
@@ -321,7 +322,7 @@ mod tests {
     fn settings_that_cannot_be_used_are_named() {
         for (arguments, named) in [
             (&["--duration", "soon"][..], "--duration"),
-            (&["--latency", "-1s"], "--latency"),
+            (&["--latency=-1s"], "--latency"),
             (&["--relay", "http://localhost"], "--relay"),
             (&["--relay", "localhost:4443"], "--relay"),
             (&["--room", "a/b"], "--room"),

@@ -15,6 +15,11 @@ impl Transit {
         let micros = i128::from(ready.0) - i128::from(captured.0);
         Self(micros.clamp(-LIMIT, LIMIT) as i64)
     }
+
+    /// The capture time of what is ready at `now` after this transit.
+    pub(crate) fn before(self, now: Timestamp) -> Timestamp {
+        Timestamp(now.0.saturating_add_signed(self.0.saturating_neg()))
+    }
 }
 
 /// No transit is longer than ten years: sums of two never overflow.

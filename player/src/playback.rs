@@ -10,22 +10,30 @@ use std::{
 };
 
 use shared::{
-    media::{FrameRate, Picture, Resolution, Timestamp},
-    moqt::{Item, Location},
+    media::{Picture, Timestamp},
+    moqt::Item,
 };
 
 use crate::{
     config::Latency,
     decode::{Decoder, opus},
-    depackage::{self, Packet},
+    depackage,
     display::{Display, file::Recorder},
-    jitter::{self, Jitter, Transit},
-    playhead::{Playhead, Rebuffering, Steered},
+    jitter::Jitter,
+    playhead::{Playhead, Rebuffering},
     session::{Control, Event, FeedId, Leave},
     sound,
     state::State,
-    stats::{Now, Report, Shown, Stats},
+    stats::{Moment, Now, Report, Shown, Stats},
 };
+
+mod decoding;
+mod pace;
+#[cfg(test)]
+mod tests;
+mod tracks;
+
+use tracks::{Hearing, Video};
 
 /// Everything that plays one room.
 pub(crate) struct Playback {
@@ -42,6 +50,8 @@ pub(crate) struct Playback {
     seen_until: Option<Timestamp>,
     /// Pictures captured before it are the way to the live edge, and never count as late.
     live_since: Option<Timestamp>,
+    /// Whether the pictures have ever come to the moment that plays.
+    in_time: bool,
     waiting_since: Option<Timestamp>,
     state: State,
     pub(crate) stats: Stats,
@@ -65,46 +75,8 @@ pub(crate) struct Parts {
     pub(crate) started: Timestamp,
 }
 
-/// The picture track.
-struct Video {
-    id: FeedId,
-    name: String,
-    resolution: Option<Resolution>,
-    frame_rate: Option<FrameRate>,
-    frames: depackage::Video,
-    arrivals: Arrivals,
-}
-
-/// The sound track.
-struct Hearing {
-    id: FeedId,
-    packets: depackage::Sound,
-    arrivals: Arrivals,
-    track: sound::Track,
-    /// The moment that is heard now.
-    heard: Option<Timestamp>,
-}
-
-/// How late a track comes, counted from what was published after the subscription.
-struct Arrivals {
-    jitter: Jitter,
-    largest: Option<Location>,
-}
-
-/// Pictures that may be decoded ahead of their time.
-const MOST_PICTURES: usize = 8;
 /// A picture is due for decoding this long before it is due for showing.
 const DECODING: Duration = Duration::from_millis(8);
-/// Sound may be missing for this long before playing stops: concealment covers as much.
-const SOUND_GRACE: Duration = Duration::from_millis(40);
-/// A picture may stand for this long past its time before it counts as rebuffering.
-const PICTURE_GRACE: Duration = Duration::from_millis(100);
-/// A track that is silent for longer no longer holds up the other.
-const TRACK_DEAD: Duration = Duration::from_secs(1);
-/// For this long the start waits for all tracks.
-const START_TOGETHER: Duration = Duration::from_millis(150);
-/// Without anything live, what there is plays after this time.
-const START_ANYWAY: Duration = Duration::from_millis(600);
 /// On the way to the live edge, pictures later than this are not shown.
 const HURRY: Duration = Duration::from_millis(100);
 /// The last pictures and sounds may take this long.
@@ -125,6 +97,7 @@ impl Playback {
             pictures: VecDeque::new(),
             seen_until: None,
             live_since: None,
+            in_time: false,
             waiting_since: None,
             state: State::Connecting,
             stats,
@@ -140,15 +113,7 @@ impl Playback {
         match event {
             Event::State(state) => self.set_state(state),
             Event::Video(feed) => {
-                let rate = feed.frame_rate.map_or(30.0, FrameRate::per_second);
-                let video = Video {
-                    id: feed.id,
-                    name: feed.name,
-                    resolution: feed.resolution,
-                    frame_rate: feed.frame_rate,
-                    frames: depackage::Video::new(Duration::from_secs_f64(1.0 / rate)),
-                    arrivals: Arrivals { jitter: Jitter::default(), largest: feed.largest },
-                };
+                let video = Video::new(feed);
                 tracing::info!(track = video.name, "playing");
                 if self.video.is_none() {
                     self.video = Some(video);
@@ -157,13 +122,7 @@ impl Playback {
                 }
             }
             Event::Sound(feed) => {
-                self.hearing = Some(Hearing {
-                    id: feed.id,
-                    packets: depackage::Sound::new(opus::duration),
-                    arrivals: Arrivals { jitter: Jitter::default(), largest: feed.largest },
-                    track: sound::Track::default(),
-                    heard: None,
-                });
+                self.hearing = Some(Hearing::new(feed));
             }
             Event::Item { feed, at, item } => self.take_item(feed, at, item),
             Event::Interrupted => self.interrupt(now),
@@ -178,7 +137,8 @@ impl Playback {
     /// Does what can be done now. Whether more can be done at once.
     pub(crate) fn advance(&mut self, now: Timestamp) -> bool {
         while let Ok(shown) = self.parts.shown.try_recv() {
-            self.stats.shown(shown);
+            let is_live = self.live_since.is_some_and(|since| shown.captured >= since);
+            self.stats.shown(shown, if is_live { Moment::Live } else { Moment::Start });
         }
         self.steer(now);
         self.hear(now);
@@ -300,13 +260,14 @@ impl Playback {
         self.rebuffering.end(now);
         self.seen_until = None;
         self.live_since = None;
+        self.in_time = false;
         self.waiting_since = None;
     }
 
-    fn forget_video(&mut self) {
-        if let Some(video) = self.video.take() {
-            add(&mut self.gone, video.frames.lost());
-        }
+    fn forget_video(&mut self) -> Option<Video> {
+        let video = self.video.take()?;
+        add(&mut self.gone, video.frames.lost());
+        Some(video)
     }
 
     fn tracks(&self) -> Vec<&Jitter> {
@@ -315,143 +276,9 @@ impl Playback {
         video.into_iter().chain(sound).collect()
     }
 
-    fn steer(&mut self, now: Timestamp) {
-        let tracks = self.tracks();
-        let target = jitter::target(&tracks, self.parts.latency);
-        if self.playhead.media(now).is_some() {
-            if let Some(target) = target
-                && self.playhead.steer(now, target) == Steered::Jumped
-            {
-                tracing::debug!("too far behind: jumping to live");
-            }
-            return;
-        }
-        if tracks.is_empty() || (self.seen_until.is_none() && self.heard_until().is_none()) {
-            return;
-        }
-        let all = tracks.iter().all(|jitter| jitter.shortest().is_some());
-        let waited = now.since(*self.waiting_since.get_or_insert(now));
-        match target {
-            Some(target) if all || waited > START_TOGETHER => {
-                self.playhead.start(now, target);
-                self.live_since = self.playhead.media(now);
-            }
-            // Nothing live comes: what there is plays from its end.
-            None if waited > START_ANYWAY => {
-                let end = self.seen_until.max(self.heard_until()).unwrap_or(now);
-                self.playhead.start(now, Transit::between(end, now));
-                self.live_since = self.playhead.media(now);
-            }
-            Some(_) | None => {}
-        }
-    }
-
-    /// Lets the sound go on its way; where a device plays it, time follows the device.
-    fn hear(&mut self, now: Timestamp) {
-        let (Some(media), Some(hearing)) = (self.playhead.media(now), &mut self.hearing) else { return };
-        hearing.heard = None;
-        if self.playhead.is_standing() {
-            return;
-        }
-        match self.parts.output.pump(&mut hearing.track, media, self.playhead.rate()) {
-            Some(heard) => {
-                self.playhead.follow(now, heard);
-                hearing.heard = Some(heard);
-            }
-            None => hearing.heard = Some(media).filter(|media| hearing.track.covers(*media)),
-        }
-    }
-
-    fn decode_sound(&mut self, media: Option<Timestamp>) -> bool {
-        let Some(hearing) = &mut self.hearing else { return false };
-        let due = media.map(|media| media + DECODING + self.parts.output.lead());
-        let Some(packet) = hearing.packets.poll(due) else { return false };
-        let (at, decoded) = match packet {
-            Packet::Frame(frame) => (frame.timestamp, self.parts.opus.decode(&frame.payload)),
-            Packet::Concealed { timestamp, duration } => (timestamp, self.parts.opus.conceal(duration)),
-            Packet::Restart => return true,
-        };
-        match decoded {
-            Ok(samples) => {
-                self.stats.sound.decoded += 1;
-                if let Some(recorder) = &self.parts.recorder {
-                    recorder.sound(at, &samples);
-                }
-                hearing.track.push(at, samples);
-            }
-            Err(error) => {
-                self.gone_sound.not_loc += 1;
-                tracing::debug!(%error, "sound is left out");
-            }
-        }
-        true
-    }
-
-    fn decode_picture(&mut self, media: Option<Timestamp>) -> bool {
-        if media.is_none() {
-            // On the way to the live edge only the newest counts.
-            while self.pictures.len() > 1 {
-                self.pictures.pop_front();
-            }
-        }
-        if self.pictures.len() >= MOST_PICTURES {
-            return false;
-        }
-        let Some(video) = &mut self.video else { return false };
-        let frame = video.frames.poll(media.map(|media| media + DECODING));
-        if let Some(group) = video.frames.take_broken() {
-            let _ = self.parts.control.try_send(Control::NeedsKeyframe(video.id, group));
-        }
-        let Some(frame) = frame else { return false };
-        let interval = video.frame_rate.map_or(30.0, FrameRate::per_second).recip();
-        match self.parts.decoder.decode(&frame) {
-            Ok(Some(picture)) => {
-                self.stats.frames.decoded += 1;
-                let picture = Arc::new(picture);
-                if let Some(recorder) = &self.parts.recorder {
-                    recorder.picture(&picture, video.frame_rate);
-                }
-                if self.state != State::Live {
-                    self.first_picture(&picture);
-                }
-                self.seen_until = Some(frame.timestamp + Duration::from_secs_f64(interval));
-                self.pictures.push_back(picture);
-            }
-            Ok(None) => {}
-            Err(error) => {
-                self.gone.not_loc += 1;
-                tracing::debug!(%error, "a picture is left out");
-                let group = video.frames.group().unwrap_or_default();
-                let _ = self.parts.control.try_send(Control::NeedsKeyframe(video.id, group));
-            }
-        }
-        true
-    }
-
-    /// The very first picture is shown at once: whoever waits sees that something comes.
-    fn first_picture(&mut self, picture: &Arc<Picture>) {
-        if self.playhead.media(picture.timestamp).is_none() && self.pictures.is_empty() {
-            self.parts.display.show(picture);
-        }
-        self.set_state(State::Live);
-    }
-
-    /// Changes to the next rendition where the pictures have come to its keyframe.
-    fn switch(&mut self) {
-        let Some(entry) = self.upcoming.as_ref().and_then(|upcoming| upcoming.frames.entry()) else { return };
-        // A keyframe that is half a frame early or late is the same moment.
-        let reached = self.seen_until.is_none_or(|until| until + Duration::from_millis(10) >= entry);
-        if reached && let Some(upcoming) = self.upcoming.take() {
-            self.forget_video();
-            tracing::info!(track = upcoming.name, "changed the rendition");
-            let _ = self.parts.control.try_send(Control::Switched(upcoming.id));
-            self.video = Some(upcoming);
-        }
-    }
-
     fn show(&mut self, now: Timestamp, more: bool) {
         let Some(media) = self.playhead.media(now) else { return };
-        let interval = self.interval();
+        let interval = self.video.as_ref().map_or(HURRY, Video::interval);
         let mut newest: Option<Arc<Picture>> = None;
         while self.pictures.front().is_some_and(|picture| picture.timestamp <= media) {
             let Some(picture) = self.pictures.pop_front() else { break };
@@ -472,43 +299,8 @@ impl Playback {
         }
     }
 
-    /// Stands still where there is nothing to play, and goes on where there is again.
-    fn watch_for_gaps(&mut self, now: Timestamp) {
-        let Some(media) = self.playhead.media(now) else { return };
-        if self.end.is_some() {
-            return;
-        }
-        let (heard, seen) = (self.heard_until(), self.seen_until);
-        let sound_lives = heard.is_some_and(|heard| seen.is_none_or(|seen| heard + TRACK_DEAD > seen));
-        let leader = if sound_lives { heard } else { seen };
-        let Some(leader) = leader else { return };
-        if self.playhead.is_standing() {
-            if leader > media + DECODING {
-                self.playhead.resume(now);
-            }
-        } else if media > leader + SOUND_GRACE {
-            self.rebuffering.begin(past(now, media.since(leader)));
-            self.playhead.stand(media);
-            self.set_state(State::Buffering);
-        }
-        let frozen = seen.is_some_and(|seen| media > seen + PICTURE_GRACE) && self.video.is_some();
-        if frozen && !self.rebuffering.is_running() {
-            let since = seen.map_or(Duration::ZERO, |seen| media.since(seen));
-            self.rebuffering.begin(past(now, since));
-        }
-        if !frozen && !self.playhead.is_standing() && self.rebuffering.is_running() {
-            self.rebuffering.end(now);
-            self.set_state(State::Live);
-        }
-    }
-
     fn heard_until(&self) -> Option<Timestamp> {
         self.hearing.as_ref().and_then(|hearing| hearing.track.end())
-    }
-
-    fn interval(&self) -> Duration {
-        let rate = self.video.as_ref().and_then(|video| video.frame_rate);
-        Duration::from_secs_f64(rate.map_or(30.0, FrameRate::per_second).recip())
     }
 
     fn is_live(&self, picture: &Picture) -> bool {
@@ -523,23 +315,8 @@ impl Playback {
     }
 }
 
-impl Arrivals {
-    /// Notes when something was ready. What was published before the subscription says nothing of the
-    /// network's jitter.
-    fn note(&mut self, captured: Option<Timestamp>, location: Option<Location>, ready: Timestamp) {
-        let is_new = location.is_some_and(|location| self.largest.is_none_or(|largest| location > largest));
-        if let Some(captured) = captured.filter(|_| is_new) {
-            self.jitter.observe(captured, ready);
-        }
-    }
-}
-
 fn add(sum: &mut depackage::Lost, lost: depackage::Lost) {
     sum.frames += lost.frames;
     sum.not_loc += lost.not_loc;
     sum.overflow += lost.overflow;
-}
-
-fn past(now: Timestamp, ago: Duration) -> Timestamp {
-    Timestamp(now.0.saturating_sub(u64::try_from(ago.as_micros()).unwrap_or(u64::MAX)))
 }

@@ -41,7 +41,7 @@ pub(crate) enum Steered {
 impl Playhead {
     /// Begins to play such that what was captured `delay` ago plays at `now`.
     pub(crate) fn start(&mut self, now: Timestamp, delay: Transit) {
-        self.state = State::Playing { at: now, media: shifted(now, delay) };
+        self.state = State::Playing { at: now, media: delay.before(now) };
         self.rate = 1.0;
         self.steering = false;
     }
@@ -105,7 +105,7 @@ impl Playhead {
         let ahead = Transit::between(heard, media).0;
         if ahead.abs() > micros(AUDIBLE) {
             // A share at a time: the device tells its position in steps.
-            self.state = State::Playing { at: now, media: shifted(media, Transit(ahead / 8)) };
+            self.state = State::Playing { at: now, media: Transit(ahead / 8).before(media) };
         }
     }
 
@@ -156,11 +156,6 @@ const GENTLE_MICROS: f64 = 500_000.0;
 const FAST: f64 = 0.05;
 const FASTEST: f64 = 0.1;
 const SLOWEST: f64 = 0.1;
-
-/// `time` less `delay`.
-fn shifted(time: Timestamp, delay: Transit) -> Timestamp {
-    Timestamp(time.0.saturating_add_signed(delay.0.saturating_neg()))
-}
 
 fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)

@@ -29,6 +29,14 @@ mod watch;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct FeedId(u64);
 
+#[cfg(test)]
+impl FeedId {
+    /// A name for a test.
+    pub(crate) const fn of(number: u64) -> Self {
+        Self(number)
+    }
+}
+
 /// What the session tells the playback.
 #[derive(Debug)]
 pub(crate) enum Event {

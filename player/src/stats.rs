@@ -33,9 +33,13 @@ pub(crate) struct Report {
     resolution: Option<String>,
     /// From the command to the first picture.
     startup_ms: Option<f64>,
-    /// From the timecode in the picture to its showing.
+    /// How old that picture was: a late joiner's is the first of its group.
+    first_picture_age_ms: Option<f64>,
+    /// From the command to playing at the live edge.
+    live_after_ms: Option<f64>,
+    /// From the timecode in the picture to its showing, of pictures captured after playing started.
     glass_to_glass: Percentiles,
-    /// From the LOC Timestamp to the picture's showing.
+    /// From the LOC Timestamp to the picture's showing, of the same pictures.
     loc_latency: Percentiles,
     /// Distance between the picture that is shown and the sound that plays, either way.
     lip_sync: Percentiles,
@@ -108,7 +112,9 @@ pub(crate) struct Packets {
 /// What is measured as it happens.
 pub(crate) struct Stats {
     started: Timestamp,
-    first_picture: Option<Timestamp>,
+    /// When the first picture was shown, and its age.
+    first_picture: Option<(Timestamp, Duration)>,
+    live_at: Option<Timestamp>,
     glass_to_glass: Histogram<u32>,
     loc_latency: Histogram<u32>,
     lip_sync: Histogram<u32>,
@@ -143,6 +149,15 @@ pub(crate) struct Shown {
     pub(crate) at: Timestamp,
 }
 
+/// Which part of playing a picture belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// Shown on the way to the live edge: it counts for the startup time, not for the latency.
+    Start,
+    /// Captured after playing started.
+    Live,
+}
+
 /// Latencies are counted up to an hour.
 const MOST_MICROS: u64 = 3_600_000_000;
 
@@ -154,6 +169,7 @@ impl Stats {
         Self {
             started,
             first_picture: None,
+            live_at: None,
             glass_to_glass: histogram(),
             loc_latency: histogram(),
             lip_sync: histogram(),
@@ -177,13 +193,21 @@ impl Stats {
     }
 
     /// A picture was shown.
-    pub(crate) fn shown(&mut self, shown: Shown) {
-        self.first_picture.get_or_insert(shown.at);
+    pub(crate) fn shown(&mut self, shown: Shown, moment: Moment) {
+        self.first_picture.get_or_insert((shown.at, shown.at.since(shown.captured)));
         self.frames.shown += 1;
+        if moment == Moment::Start {
+            return;
+        }
         record(&mut self.loc_latency, shown.at.since(shown.captured));
         if let Some(timecode) = shown.timecode {
             record(&mut self.glass_to_glass, shown.at.since(timecode));
         }
+    }
+
+    /// Playing starts.
+    pub(crate) fn live(&mut self, at: Timestamp) {
+        self.live_at.get_or_insert(at);
     }
 
     /// A picture was shown while sound of another moment played.
@@ -214,7 +238,9 @@ impl Stats {
             }),
             rendition: now.rendition.map(str::to_owned),
             resolution: now.resolution.map(|resolution| resolution.to_string()),
-            startup_ms: self.first_picture.map(|at| millis(at.since(self.started))),
+            startup_ms: self.first_picture.map(|(at, _)| millis(at.since(self.started))),
+            first_picture_age_ms: self.first_picture.map(|(_, age)| millis(age)),
+            live_after_ms: self.live_at.map(|at| millis(at.since(self.started))),
             glass_to_glass: percentiles(&self.glass_to_glass),
             loc_latency: percentiles(&self.loc_latency),
             lip_sync: percentiles(&self.lip_sync),
@@ -298,7 +324,7 @@ mod tests {
         for frame in 0..100u64 {
             let captured = Timestamp(started.0 + 200_000 + frame * 33_333);
             let at = captured + Duration::from_millis(40);
-            stats.shown(Shown { captured, timecode: (frame % 2 == 0).then_some(captured), at });
+            stats.shown(Shown { captured, timecode: (frame % 2 == 0).then_some(captured), at }, Moment::Live);
             stats.lip_sync(captured, captured + Duration::from_millis(5));
             stats.received(1_000);
         }
