@@ -11,6 +11,7 @@
 //! which is counted, and never lets delay grow.
 
 use std::{
+    panic::{self, AssertUnwindSafe},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -90,7 +91,9 @@ pub async fn run(config: &Config) -> Result<()> {
     let (failed, mut failure) = mpsc::channel(1);
     for rendition in renditions {
         let (feed, stats, failed) = (feed.clone(), Arc::clone(&stats), failed.clone());
-        spawn("encode", move || report(&failed, workers::encode(rendition, &feed, &stats)))?;
+        spawn("encode", move || {
+            watched("an encoder", &failed, || workers::encode(rendition, &feed, &stats))
+        })?;
     }
     if let Some(audio) = sources.audio {
         let encoder = opus::Encoder::new(config.audio_bitrate)?;
@@ -103,7 +106,9 @@ pub async fn run(config: &Config) -> Result<()> {
         // Weak, so that sound that blocks does not keep a broadcast on air that is to end.
         let (feed, stats, stop) = (feed.downgrade(), Arc::clone(&stats), Arc::clone(&stop));
         let failed = failed.clone();
-        spawn("sound", move || report(&failed, workers::sound(sound, &feed, &stats, &stop)))?;
+        spawn("sound", move || {
+            watched("the sound", &failed, || workers::sound(sound, &feed, &stats, &stop))
+        })?;
     }
     drop(failed);
 
@@ -221,7 +226,10 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
         .with_context(|| format!("cannot start the thread for {name}"))
 }
 
-fn report(failed: &mpsc::Sender<anyhow::Error>, result: Result<()>) {
+/// Does a thread's work, and reports where it fails; a panic ends the broadcast too.
+fn watched(what: &str, failed: &mpsc::Sender<anyhow::Error>, work: impl FnOnce() -> Result<()>) {
+    let result = panic::catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(anyhow!("{what} broke off: see the lines above")));
     if let Err(error) = result {
         // Full: another failure ends the broadcast already.
         let _ = failed.try_send(error);

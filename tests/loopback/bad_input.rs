@@ -14,7 +14,7 @@ fn no_relay_at_the_url() -> Result<()> {
     let url = format!("moqt://127.0.0.1:{}", free_udp_port()?);
     let arguments = ["--relay", &url, "--room", "demo", "--insecure"];
     ends("publisher", &arguments, 1, &["127.0.0.1", "relay"])?;
-    ends("player", &[&arguments[..], &["--display", "none"]].concat(), 1, &["127.0.0.1", "relay"])
+    ends("player", &[&arguments[..], &["--display", "none"]].concat(), 1, &["127.0.0.1", "no connection"])
 }
 
 #[test]

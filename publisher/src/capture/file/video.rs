@@ -7,11 +7,9 @@ use shared::media::{
     h264::{self, AvcConfig},
 };
 
+use super::super::openh264::{Damaged, Decoder};
 use super::{
-    super::{
-        Clock, Error, VideoSource,
-        openh264::{Damaged, Decoder},
-    },
+    super::{Clock, Error, VideoSource},
     film::{Film, hint},
     reel::{Reel, Repeat, Step, since},
     samples::Sample,
