@@ -144,7 +144,7 @@ fn text(seed: u64) -> Vec<u8> {
                 continue;
             }
             for dot in 0..48 {
-                if shape >> (dot + 8) & 1 == 1 {
+                if (shape >> dot) & (shape >> (dot + 5)) & 1 == 1 {
                     let (x, y) = (16 + column * 10 + dot % 6, 4 + line * 20 + dot / 6 * 2);
                     page[y * SIDE + x] = 40;
                     page[(y + 1) * SIDE + x] = 60;

@@ -10,6 +10,8 @@ pub(crate) struct Look {
     /// Part of the picture, 0 to 1, that the picture before does not explain and mostly does: a scene cut
     /// is near 1, steady motion near 0 however fast.
     pub(crate) fresh: f64,
+    /// Mean difference from the picture before, in steps of luma.
+    pub(crate) change: f64,
 }
 
 /// Looks at pictures of one size, one after the other.
@@ -43,7 +45,8 @@ impl Watcher {
         if first {
             self.before = rows.clone().flatten().copied().collect();
         }
-        let (mut detail, mut changed, mut count, mut lines) = (0u64, 0u32, 0u32, 0);
+        let (mut detail, mut change) = (0u64, 0u64);
+        let (mut changed, mut count, mut lines) = (0u32, 0u32, 0);
         for (row, old) in rows.zip(self.before.chunks_exact_mut(self.width)) {
             let cells = row.chunks_exact(SIDE).zip(old.chunks_exact(SIDE));
             for (block, (new, old)) in self.blocks.iter_mut().zip(cells) {
@@ -57,6 +60,7 @@ impl Watcher {
                 lines = 0;
                 for block in &mut self.blocks {
                     detail += u64::from(block.detail);
+                    change += u64::from(block.change);
                     changed += u32::from(block.change > block.detail + block.detail / 2 + NOISE);
                     count += 1;
                     *block = Block::default();
@@ -69,7 +73,7 @@ impl Watcher {
         let usual = *self.usual.get_or_insert(changed);
         let fresh = ((changed - usual) / (1.0 - usual).max(0.05)).clamp(0.0, 1.0);
         self.usual = (!first).then_some(usual + (changed - usual) * LEARN);
-        Look { detail: detail as f64 / pixels, fresh }
+        Look { detail: detail as f64 / pixels, fresh, change: change as f64 / pixels }
     }
 }
 

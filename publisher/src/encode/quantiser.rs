@@ -59,6 +59,8 @@ pub(crate) struct Quantiser {
     pending: Option<Pending>,
     /// The last picture's quantiser, as for the base layer.
     last: Option<f64>,
+    /// The quantiser that what is seen was coded with.
+    stands: f64,
     /// The last key frame's.
     last_key: Option<f64>,
 }
@@ -95,6 +97,7 @@ impl Quantiser {
             models: [model(0.1), model(0.06), model(0.04)],
             pending: None,
             last: None,
+            stands: f64::from(COARSEST.0),
             last_key: None,
         }
     }
@@ -126,7 +129,12 @@ impl Quantiser {
         let qp = match kind {
             Kind::Key => {
                 self.phase = 0;
-                let bits = self.room().clamp(KEY_LEAST * self.mean, self.key_share * self.mean);
+                let room = self.room();
+                let share = self.key_share * self.mean;
+                // Among pictures that leave their bits it may be better.
+                let unused = self.second.len() + 1 == self.pictures && room > share + UNUSED * self.mean;
+                let most = if unused { KEY_MOST * self.mean } else { share };
+                let bits = room.clamp(KEY_LEAST * self.mean, most);
                 let qp = self.key_model.qp(bits, look.detail);
                 let qp = self.last_key.map_or(qp, |last| qp.max(last - KEY_FINER_STEP));
                 self.last.map_or(qp, |last| qp.max(last - KEY_FINER))
@@ -170,6 +178,12 @@ impl Quantiser {
                 qp -= if second(qp - 1.0) < full * LOW { 2.0 } else { 1.0 };
             }
         }
+        // openh264 leaves what stands still as it is until the quantiser is much finer, and then codes all
+        // of it anew: only where there is room for that.
+        let most = self.room().min(REFINE_MOST * self.mean);
+        while look.change < STILL && qp <= self.stands - REFINED && self.refinement(qp, look) > most {
+            qp += 1.0;
+        }
         if look.fresh > FRESH {
             // That part of the picture is coded as in a key frame; it gets what one might.
             let most = self.room().clamp(FRESH_LEAST * self.mean, KEY_MOST * self.mean);
@@ -182,6 +196,11 @@ impl Quantiser {
             }
         }
         qp
+    }
+
+    /// Bits that it takes to make what is seen as fine as that.
+    fn refinement(&self, qp: f64, look: Look) -> f64 {
+        (self.key_model.bits(qp, look.detail) - self.key_model.bits(self.stands, look.detail)).max(0.0)
     }
 
     /// How far the pictures of a pattern that has begun are ahead of its mean, as lower layers are larger.
@@ -228,6 +247,9 @@ impl Quantiser {
         let kind = if became == FrameKind::Key { Kind::Key } else { kind };
         let bits = (bytes.max(1) * 8) as f64;
         self.remember(bits);
+        if kind == Kind::Key || qp > self.stands || bits > self.refinement(qp, look) * REFINING {
+            self.stands = qp;
+        }
         match kind {
             Kind::Key => {
                 self.phase = 0;
@@ -264,7 +286,9 @@ const KEY_EXTRA: f64 = 0.054;
 const FEW_KEYS: f64 = 0.6;
 /// Bounds of a key frame's size, in mean pictures.
 const KEY_LEAST: f64 = 1.8;
-const KEY_MOST: f64 = 5.0;
+const KEY_MOST: f64 = 6.0;
+/// Mean pictures that a second must have left for a key frame to be larger than planned.
+const UNUSED: f64 = 3.0;
 /// A key frame that is dearer or cheaper by so many mean pictures is let pass.
 const KEY_FREE: f64 = 0.4;
 /// A key frame is not finer than the picture before it by more: nobody would see it.
@@ -288,6 +312,13 @@ const LEFT: f64 = 1.5;
 const OWED: f64 = 20.0;
 /// With more of a debt than this pictures are let go.
 const TOO_MUCH: f64 = 3.0;
+/// Change of pictures, in steps of luma, that is less than any camera's noise.
+const STILL: f64 = 0.5;
+/// What stands still is coded anew with a quantiser so much finer; it may take so many mean pictures, and
+/// has happened where a picture took so much of what was foretold.
+const REFINED: f64 = 4.0;
+const REFINE_MOST: f64 = 12.0;
+const REFINING: f64 = 0.25;
 /// How far the quantiser goes from one picture to the next: what a coarse picture left out is dear.
 const FINER_STEP: f64 = 2.0;
 const COARSER_STEP: f64 = 5.0;

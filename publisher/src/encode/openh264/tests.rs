@@ -102,7 +102,7 @@ fn a_scene_cut_is_a_key_frame_unless_one_was_just_before() {
         let mut picture = Picture::black(resolution, Timestamp(index));
         let width = resolution.width as usize;
         for (at, pixel) in picture.planes_mut()[0].iter_mut().enumerate() {
-            *pixel = if (at % width / side + at / width / side) % 2 == 0 { 60 } else { 180 };
+            *pixel = if (at % width / side + at / width / side).is_multiple_of(2) { 60 } else { 180 };
         }
         kinds.extend(encoder.encode(&picture).expect("encodes").map(|frame| frame.kind));
     }

@@ -53,7 +53,8 @@ impl Pictures {
         self.index += 1;
         // What pictures cost wanders, and each differs a little.
         let wander = 1.0 + 0.3 * (f64::from(self.index) / 40.0).sin();
-        let Some(qp) = self.quantiser.choose(kind, Look { detail: 5.0 * wander - 1.0, fresh }) else {
+        let Some(qp) = self.quantiser.choose(kind, Look { detail: 5.0 * wander - 1.0, fresh, change: 3.0 })
+        else {
             self.let_go += 1;
             return 0.0;
         };
