@@ -94,10 +94,17 @@ impl Relay {
             None => Err(format!(
                 "{namespace} is no stage: publish room/<room>/stage, or run the relay with --open"
             )),
-            Some(room) if self.rooms.is_empty() || self.rooms.contains(&room) => Ok(()),
-            Some(room) => {
+            Some(_) => self.may_watch(namespace),
+        }
+    }
+
+    /// Whether a namespace may be watched here; otherwise why not.
+    fn may_watch(&self, namespace: &Namespace) -> Result<(), String> {
+        match Room::of(namespace) {
+            Some(room) if !self.is_open && !self.rooms.is_empty() && !self.rooms.contains(&room) => {
                 Err(format!("room {room} is none of this relay's: ask its operator for one of --rooms"))
             }
+            _ => Ok(()),
         }
     }
 }
@@ -232,25 +239,42 @@ impl Peer {
 
     fn request(&mut self, request: Request) {
         match request {
-            Request::Subscribe(request) => match Arc::clone(&self.subscriptions).try_acquire_owned() {
-                Ok(permit) => self.relay.registry.subscribe(request, self.id, permit),
-                Err(_) => {
-                    self.refused("too many subscriptions");
-                    request.reject(RequestCode::ExcessiveLoad, "too many subscriptions in one session");
+            Request::Subscribe(request) => {
+                match self.admit(&request.track().namespace, &self.subscriptions) {
+                    Ok(permit) => self.relay.registry.subscribe(request, self.id, permit),
+                    Err((code, reason)) => request.reject(code, &reason),
                 }
-            },
-            Request::Fetch(request) => match Arc::clone(&self.fetches).try_acquire_owned() {
+            }
+            Request::Fetch(request) => match self.admit(&request.track().namespace, &self.fetches) {
                 Ok(permit) => self.relay.registry.fetch(request, permit),
-                Err(_) => {
-                    self.refused("too many fetches");
-                    request.reject(RequestCode::ExcessiveLoad, "too many fetches at once in one session");
-                }
+                Err((code, reason)) => request.reject(code, &reason),
             },
             Request::PublishNamespace(request) => self.publish(request),
             Request::SubscribeNamespace(request) => self.watch(request),
             // Dropping it refuses it.
             _ => self.refused("a request of an unknown kind"),
         }
+    }
+
+    /// A place for a request to watch something in a namespace; otherwise what to answer.
+    fn admit(
+        &self,
+        namespace: &Namespace,
+        places: &Arc<Semaphore>,
+    ) -> Result<OwnedSemaphorePermit, (RequestCode, String)> {
+        let admitted =
+            self.relay.may_watch(namespace).map_err(|reason| (RequestCode::Unauthorized, reason)).and_then(
+                |()| {
+                    let full = "too many requests of this kind at once in one session";
+                    Arc::clone(places)
+                        .try_acquire_owned()
+                        .map_err(|_| (RequestCode::ExcessiveLoad, full.to_owned()))
+                },
+            );
+        if let Err((_, reason)) = &admitted {
+            self.refused(reason);
+        }
+        admitted
     }
 
     fn refused(&self, why: &str) {
@@ -288,6 +312,10 @@ impl Peer {
     }
 
     fn watch(&mut self, request: NamespaceSubscriptionRequest) {
+        if let Err(reason) = self.relay.may_watch(request.prefix()) {
+            self.refused(&reason);
+            return request.reject(RequestCode::Unauthorized, &reason);
+        }
         if self.namespaces.len() >= MAX_NAMESPACES {
             self.refused("too many namespaces");
             return request.reject(RequestCode::ExcessiveLoad, "too many namespaces in one session");

@@ -5,6 +5,7 @@ import { now } from './clock'
 import type { Command, Notice, Rendition, State } from './messages'
 import { NOTHING, type Statistics } from './statistics'
 import { missing } from './support'
+import workerUrl from './worker?worker&url'
 
 const RETRY_MS = [1_000, 2_000, 4_000, 8_000, 15_000] as const
 const PATIENT_STATES: readonly State[] = ['connecting', 'unreachable']
@@ -126,7 +127,7 @@ export class Client {
 
   #start(): void {
     if (this.#worker) return
-    const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module', name: 'live-room' })
+    const worker = startWorker()
     worker.onmessage = ({ data }: MessageEvent<Notice>) => this.#noticed(data)
     worker.onerror = (event) => this.#show({ ...this.#view, state: 'unplayable', detail: event.message })
     this.#worker = worker
@@ -202,4 +203,14 @@ export class Client {
     this.#view = view
     this.changed()
   }
+}
+
+/** A worker's script has to come from the page's own site; what it imports may come from the relay's. */
+function startWorker(): Worker {
+  const options = { type: 'module', name: 'live-room' } as const
+  const script = new URL(workerUrl, import.meta.url)
+  if (script.origin === location.origin) return new Worker(script, options)
+  const text = `import ${JSON.stringify(script.href)}`
+  // Not revoked: browsers differ in when they read it.
+  return new Worker(URL.createObjectURL(new Blob([text], { type: 'text/javascript' })), options)
 }

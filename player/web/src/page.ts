@@ -10,6 +10,7 @@ const element = document.createElement('live-room')
 element.room = room
 element.token = new URLSearchParams(location.hash.slice(1)).get('token')
 element.locate = locate
+element.whole = true
 document.body.append(element)
 window.liveRoom = element
 

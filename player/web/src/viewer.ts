@@ -320,6 +320,11 @@ export class Viewer {
     const before = this.#pictures.track === null && this.#sound.track === null
     if (before) this.#joinedAt = this.now()
     const usable = video.filter((track) => !this.#failedTracks.has(track.name))
+    if (video.length > 0 && usable.length === 0) {
+      this.#stopPlaying()
+      this.#become('unplayable', video[0]?.codec ?? null)
+      return
+    }
     const byHand = usable.find((track) => track.name === this.#quality || label(track) === this.#quality)
     const automatic = usable.find((track) => track.name === this.#chooser.choice?.name) ?? usable[0]
     const wanted = byHand ?? automatic
@@ -331,7 +336,6 @@ export class Viewer {
     if (sound) this.#sound.listen(session, this.#room, sound)
     else this.#sound.stop()
     if (video.length === 0 && this.#state !== 'live') this.#become('live')
-    if (video.length > 0 && usable.length === 0 && audio.length === 0) this.#become('unplayable', video[0]?.codec ?? null)
     if (this.#state === 'offline') this.#become('connecting')
   }
 

@@ -23,11 +23,13 @@ export class AudioDecoding {
       output: (data) => this.#output(data),
       error: (error) => events.failed(error.message),
     })
-    this.#decoder.configure({
-      codec: track.codec,
-      sampleRate: track.sampleRate,
-      numberOfChannels: track.channels,
-      ...(track.description !== null ? { description: track.description } : {}),
+    this.#attempt(() => {
+      this.#decoder.configure({
+        codec: track.codec,
+        sampleRate: track.sampleRate,
+        numberOfChannels: track.channels,
+        ...(track.description !== null ? { description: track.description } : {}),
+      })
     })
   }
 
@@ -40,12 +42,23 @@ export class AudioDecoding {
   decode(frame: Frame): void {
     if (!this.usable) return
     const { timestamp } = frame.header
-    this.#decoder.decode(new EncodedAudioChunk({ type: 'key', timestamp, data: frame.payload }))
+    this.#attempt(() => this.#decoder.decode(new EncodedAudioChunk({ type: 'key', timestamp, data: frame.payload })))
   }
 
   /** Ends at once. */
   close(): void {
     if (this.#decoder.state !== 'closed') this.#decoder.close()
+  }
+
+  /** What a decoder throws at once is told like what it finds out later. */
+  #attempt(action: () => void): void {
+    try {
+      action()
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      this.close()
+      queueMicrotask(() => this.events.failed(reason))
+    }
   }
 
   #output(data: AudioData): void {

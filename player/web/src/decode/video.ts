@@ -55,7 +55,7 @@ export class VideoDecoding {
       }
     }
     const type = isKey(frame) ? 'key' : 'delta'
-    this.#decoder.decode(new EncodedVideoChunk({ type, timestamp, data: frame.payload }))
+    this.#attempt(() => this.#decoder.decode(new EncodedVideoChunk({ type, timestamp, data: frame.payload })))
   }
 
   /** Puts out what is in it, then ends. */
@@ -76,12 +76,25 @@ export class VideoDecoding {
 
   #configure(description: Uint8Array | null): void {
     const { codec, width, height } = this.track
-    this.#decoder.configure({
-      codec,
-      optimizeForLatency: true,
-      ...(width > 0 && height > 0 ? { codedWidth: width, codedHeight: height } : {}),
-      ...(description !== null ? { description } : {}),
+    this.#attempt(() => {
+      this.#decoder.configure({
+        codec,
+        optimizeForLatency: true,
+        ...(width > 0 && height > 0 ? { codedWidth: width, codedHeight: height } : {}),
+        ...(description !== null ? { description } : {}),
+      })
     })
+  }
+
+  /** What a decoder throws at once is told like what it finds out later. */
+  #attempt(action: () => void): void {
+    try {
+      action()
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      this.close()
+      queueMicrotask(() => this.events.failed(reason))
+    }
   }
 
   #output(picture: VideoFrame): void {

@@ -31,7 +31,7 @@ const AMBIENT_EVERY_MS = 2_000
  * Plays a room.
  *
  * Attributes: `relay` (URL), `room`, `cert-hash` (hex), `token`, `lang`, `latency` (milliseconds),
- * `muted`. Property `locate` finds the relay instead of `relay` and `cert-hash`.
+ * `muted`, `whole`. Property `locate` finds the relay instead of `relay` and `cert-hash`.
  * @fires statechange - the state changed; `detail` is the new one.
  */
 export class LiveRoom extends LitElement {
@@ -43,6 +43,7 @@ export class LiveRoom extends LitElement {
     latency: { type: Number },
     muted: { type: Boolean },
     locate: { attribute: false },
+    whole: { type: Boolean },
   }
   declare relay: string | null
   declare room: string | null
@@ -53,6 +54,8 @@ export class LiveRoom extends LitElement {
   declare muted: boolean
   /** Finds the relay; asked before every attempt to connect. */
   declare locate: (() => Promise<Endpoint>) | null
+  /** Whether it is the whole page, and so takes keys that are pressed anywhere. */
+  declare whole: boolean
 
   static override styles = [tokens, shapes, stageStyles]
 
@@ -79,6 +82,7 @@ export class LiveRoom extends LitElement {
     this.latency = recall('latency') === null ? null : Number(recall('latency'))
     this.muted = false
     this.locate = null
+    this.whole = false
   }
 
   /** The numbers of playback, as they are now. */
@@ -172,6 +176,7 @@ export class LiveRoom extends LitElement {
       <div
         class="room ${picture ? 'lit' : ''} ${this.#idle && state === 'live' && this.#panel === 'none' ? 'idle' : ''}"
         lang=${this.#speaks}
+        tabindex="-1"
         data-state=${state}
         style="--aspect: ${view?.aspect ?? 16 / 9}"
         @pointermove=${this.#stir}
@@ -420,8 +425,8 @@ export class LiveRoom extends LitElement {
 
   readonly #key = (event: KeyboardEvent): void => {
     const [target] = event.composedPath()
-    const outside = target instanceof Element && target !== document.body && target !== document.documentElement
-    if (outside && !event.composedPath().includes(this)) return
+    const unfocused = target === document.body || target === document.documentElement
+    if (!event.composedPath().includes(this) && !(this.whole && unfocused)) return
     if (event.key === 'Escape' && this.#panel !== 'none') {
       void this.#open('none')
       event.preventDefault()

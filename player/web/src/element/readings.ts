@@ -20,9 +20,12 @@ export class Readings extends LitElement {
     css`
       :host {
         display: block;
+        color-scheme: dark;
       }
 
+      /* It lies over any picture: dark and all but opaque, whatever the page's scheme. */
       .readings {
+        background: rgb(18 19 22 / 95%);
         padding: 10px 12px 12px 18px;
         inline-size: 332px;
         max-inline-size: 100%;

@@ -31,6 +31,7 @@ export const stageStyles = css`
     display: grid;
     grid-template: 'top' auto 'frame' minmax(0, 1fr) 'bottom' auto / minmax(0, 1fr);
     isolation: isolate;
+    outline: none;
   }
 
   .ambient {

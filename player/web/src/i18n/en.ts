@@ -34,7 +34,7 @@ export const en = {
   pause: 'Pause',
   mute: 'Mute',
   unmute: 'Unmute',
-  tapToUnmute: 'Tap for sound',
+  tapToUnmute: 'Tap to unmute',
   noSound: 'This stream has no sound',
   volume: 'Volume',
   settings: 'Settings',
