@@ -24,10 +24,10 @@ use crate::{
     clock::Clock,
     config::{Config, DisplayKind, Patience, StatsFormat},
     decode,
-    display::{self, Display, Reporter, file::Recorder},
+    display::{self, Display, Reporter, Viewer, file::Recorder},
     playback::{Parts, Playback},
     session::{Control, Driver, Event, Leave},
-    sound,
+    sound::{self, Volume},
 };
 
 /// Objects that may wait for the playback thread. When it is full the session waits, and with it the
@@ -53,7 +53,10 @@ pub fn run(config: Config, started: Instant) -> anyhow::Result<()> {
     runtime.spawn(leave_in_time(config.duration.map(|duration| started + duration), control.clone()));
     runtime.spawn(Driver::new(Arc::clone(&config), clock, events, controls).run());
 
-    let (display, screen) = open_display(&config, reporter, &control)?;
+    let volume = Volume::new(config.volume);
+    let viewer =
+        display::Viewer { control: control.clone(), volume: volume.clone(), room: config.room.clone() };
+    let (display, screen) = open_display(config.display, reporter, viewer)?;
     let parts = Parts {
         decoder: decode::video(),
         opus: decode::opus::Opus::new()?,
@@ -65,11 +68,11 @@ pub fn run(config: Config, started: Instant) -> anyhow::Result<()> {
         output: sound::Output::Silent,
         started: clock.at(started),
     };
-    let (stats, patience, volume) = (config.stats, config.patience, config.volume);
+    let (stats, patience, kind) = (config.stats, config.patience, config.display);
     let handle = runtime.handle().clone();
     let playback = thread::Builder::new().name("playback".into()).spawn(move || {
         // On some systems a sound device stays with the thread that opens it.
-        let parts = Parts { output: sound::Output::open(volume), ..parts };
+        let parts = Parts { output: sound::Output::open(&volume, kind), ..parts };
         let playback = Playback::new(parts);
         play(playback, incoming, clock, &handle, stats, patience)
     })?;
@@ -152,7 +155,7 @@ fn print(format: Option<StatsFormat>, report: &crate::stats::Report) -> anyhow::
     writeln!(std::io::stdout().lock(), "{line}").context("standard output cannot be written")
 }
 
-/// Leaves at the deadline or at Ctrl-C.
+/// Leaves at the deadline, at Ctrl-C, or when the system asks for it.
 async fn leave_in_time(deadline: Option<Instant>, control: mpsc::Sender<Control>) {
     let time = async {
         match deadline {
@@ -162,9 +165,28 @@ async fn leave_in_time(deadline: Option<Instant>, control: mpsc::Sender<Control>
     };
     tokio::select! {
         () = time => {}
-        _ = tokio::signal::ctrl_c() => {}
+        () = asked_to_leave() => {}
     }
     let _ = control.send(Control::Quit).await;
+}
+
+/// Ctrl-C, and where there are such, the signals that a system ends programs with.
+async fn asked_to_leave() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let (Ok(mut end), Ok(mut hang_up)) =
+            (signal(SignalKind::terminate()), signal(SignalKind::hangup()))
+        {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = end.recv() => {}
+                _ = hang_up.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
 }
 
 /// What the main thread does while the room plays.
@@ -187,19 +209,19 @@ impl Screen {
 }
 
 fn open_display(
-    config: &Config,
+    kind: DisplayKind,
     reporter: Reporter,
-    control: &mpsc::Sender<Control>,
+    viewer: Viewer,
 ) -> anyhow::Result<(Box<dyn Display>, Screen)> {
-    Ok(match config.display {
+    Ok(match kind {
         DisplayKind::None => (Box::new(display::Null::new(reporter)), Screen::Elsewhere),
         DisplayKind::Terminal => {
-            let terminal = display::terminal::Terminal::open(reporter, control.clone(), config.room.clone())?;
+            let terminal = display::terminal::Terminal::open(reporter, viewer)?;
             (Box::new(terminal), Screen::Elsewhere)
         }
         #[cfg(feature = "window")]
         DisplayKind::Window => {
-            let (handle, window) = display::window::open(reporter, control.clone(), config.room.clone())?;
+            let (handle, window) = display::window::open(reporter, viewer)?;
             (Box::new(handle), Screen::Window(window))
         }
         #[cfg(not(feature = "window"))]

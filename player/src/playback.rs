@@ -202,7 +202,9 @@ impl Playback {
             delay,
             rate: self.playhead.rate(),
         };
-        self.stats.report(&facts, is_final)
+        let report = self.stats.report(&facts, is_final);
+        self.parts.display.report(&report);
+        report
     }
 
     /// Lets go of the screen and finishes the recordings. How the session ended.

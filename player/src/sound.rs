@@ -1,10 +1,20 @@
 //! Decoded sound on its way to the ear.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use shared::media::Timestamp;
 
-use crate::decode::{CHANNELS, SAMPLE_RATE, Samples};
+use crate::{
+    config::DisplayKind,
+    decode::{CHANNELS, SAMPLE_RATE, Samples},
+};
 
 #[cfg(feature = "speaker")]
 pub(crate) mod speaker;
@@ -19,11 +29,14 @@ pub(crate) enum Output {
 }
 
 impl Output {
-    /// The default device at a loudness from 0 to 1, where this build can use one and there is one. Says
-    /// once where not.
+    /// The default device, where somebody watches, this build can use one and there is one. Says once
+    /// where not.
     #[cfg(feature = "speaker")]
-    pub(crate) fn open(volume: f32) -> Self {
-        match speaker::Speaker::open(volume) {
+    pub(crate) fn open(volume: &Volume, display: DisplayKind) -> Self {
+        if display == DisplayKind::None {
+            return Self::Silent;
+        }
+        match speaker::Speaker::open(volume.clone()) {
             Ok(speaker) => Self::Device(speaker),
             Err(error) => {
                 tracing::warn!(error = format!("{error:#}"), "there is no sound");
@@ -32,10 +45,12 @@ impl Output {
         }
     }
 
-    /// Says once that this build has no sound.
+    /// Says once, to who watches, that this build has no sound.
     #[cfg(not(feature = "speaker"))]
-    pub(crate) fn open(volume: f32) -> Self {
-        tracing::info!(volume, "sound is decoded but not heard: build with --features speaker to hear it");
+    pub(crate) fn open(volume: &Volume, display: DisplayKind) -> Self {
+        if display == DisplayKind::Window && !volume.is_muted() {
+            tracing::info!("sound is decoded but not heard: build with --features speaker to hear it");
+        }
         Self::Silent
     }
 
@@ -59,6 +74,42 @@ impl Output {
             #[cfg(feature = "speaker")]
             Self::Device(_) => speaker::LEAD,
         }
+    }
+}
+
+/// How loud it is: set once, muted and unmuted by the viewer.
+#[derive(Debug, Clone)]
+pub(crate) struct Volume {
+    #[cfg(feature = "speaker")]
+    level: f32,
+    is_muted: Arc<AtomicBool>,
+}
+
+impl Volume {
+    /// From 0 to 1; at 0 it begins muted.
+    pub(crate) fn new(level: f32) -> Self {
+        Self {
+            // Who unmutes what begins silent wants to hear it.
+            #[cfg(feature = "speaker")]
+            level: if level > 0.0 { level } else { 1.0 },
+            is_muted: Arc::new(AtomicBool::new(level <= 0.0)),
+        }
+    }
+
+    /// Mutes, or unmutes.
+    pub(crate) fn toggle(&self) {
+        self.is_muted.fetch_xor(true, Ordering::Relaxed);
+    }
+
+    /// Whether nothing is to be heard.
+    pub(crate) fn is_muted(&self) -> bool {
+        self.is_muted.load(Ordering::Relaxed)
+    }
+
+    /// From 0 to 1.
+    #[cfg(feature = "speaker")]
+    pub(crate) fn now(&self) -> f32 {
+        if self.is_muted() { 0.0 } else { self.level }
     }
 }
 

@@ -271,6 +271,22 @@ impl Report {
         serde_json::to_string(self).unwrap_or_default()
     }
 
+    /// As a few short lines for the picture's corner.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let latency = if self.glass_to_glass.n > 0 { &self.glass_to_glass } else { &self.loc_latency };
+        let rendition = self.rendition.as_deref().unwrap_or("-");
+        vec![
+            format!("{rendition} {}", self.resolution.as_deref().unwrap_or_default()),
+            format!("latency   {:.0} ms, p99 {:.0} ms", latency.p50, latency.p99),
+            format!("buffer    {:.0} ms", self.buffer_ms),
+            format!("bitrate   {:.0} kbit/s", self.bitrate as f64 / 1e3),
+            format!("dropped   {}, late {}", self.frames.dropped, self.frames.late),
+            format!("paused    {} times, {:.0} ms", self.rebuffering.count, self.rebuffering.duration_ms),
+            format!("network   {:.0} ms, {:.1} % lost", self.rtt_ms, self.loss * 100.0),
+            format!("transport {}", self.transport.unwrap_or("-")),
+        ]
+    }
+
     /// As one line for people.
     pub(crate) fn text(&self) -> String {
         let latency = match (self.glass_to_glass.n, self.loc_latency.n) {

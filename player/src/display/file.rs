@@ -201,7 +201,9 @@ impl<W: Write + Seek> Wav<W> {
             bits_per_sample: 16,
             sample_format: hound::SampleFormat::Int,
         };
-        let out = hound::WavWriter::new(out, spec).context("the sound file cannot be written")?;
+        let mut out = hound::WavWriter::new(out, spec).context("the sound file cannot be written")?;
+        // Whoever looks at once, or after a kill, finds a WAV file.
+        out.flush().context("the sound file cannot be written")?;
         Ok(Self { out, begin: None, waits_for_picture, early: Vec::new(), frames: 0 })
     }
 

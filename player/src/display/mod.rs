@@ -2,9 +2,18 @@
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 
-use shared::media::{Picture, timecode};
+use shared::{
+    media::{Picture, timecode},
+    naming::Room,
+};
 
-use crate::{clock::Clock, state::State, stats::Shown};
+use crate::{
+    clock::Clock,
+    session::Control,
+    sound::Volume,
+    state::State,
+    stats::{Report, Shown},
+};
 
 pub(crate) mod file;
 mod null;
@@ -23,8 +32,21 @@ pub(crate) trait Display: Send {
     fn show(&mut self, picture: &Arc<Picture>);
     /// Tells the viewer where things stand.
     fn state(&mut self, state: State);
+    /// Takes the newest statistics, for where the viewer wants to see them.
+    fn report(&mut self, report: &Report);
     /// Nothing more comes: lets go of the screen.
     fn close(&mut self);
+}
+
+/// What a display lets its viewer do, and what it watches.
+#[derive(Debug)]
+pub(crate) struct Viewer {
+    /// Takes the viewer's wishes.
+    pub(crate) control: tokio::sync::mpsc::Sender<Control>,
+    /// How loud it is.
+    pub(crate) volume: Volume,
+    /// What is watched.
+    pub(crate) room: Room,
 }
 
 /// Tells when a picture was really shown. Bounded: where nobody listens, measurements are lost.
@@ -67,6 +89,8 @@ pub(crate) struct Screen {
     pub(crate) is_new: bool,
     /// Where things stand.
     pub(crate) state: State,
+    /// The newest statistics, line by line.
+    pub(crate) report: Arc<[String]>,
     /// Nothing more comes.
     pub(crate) is_closed: bool,
     /// Pictures that were replaced before they were taken.
@@ -80,6 +104,7 @@ impl Slot {
             picture: None,
             is_new: false,
             state: State::Connecting,
+            report: Arc::new([]),
             is_closed: false,
             replaced: 0,
             version: 0,
@@ -92,6 +117,11 @@ impl Slot {
         change(&mut screen);
         screen.version += 1;
         self.changed.notify_one();
+    }
+
+    fn set_report(&self, report: &Report) {
+        let lines = report.lines();
+        self.update(|screen| screen.report = lines.into());
     }
 
     fn put(&self, picture: &Arc<Picture>) {

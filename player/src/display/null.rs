@@ -5,7 +5,7 @@ use std::sync::Arc;
 use shared::media::Picture;
 
 use super::{Display, Reporter};
-use crate::state::State;
+use crate::{state::State, stats::Report};
 
 /// Shows nothing.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ impl Display for Null {
     fn state(&mut self, state: State) {
         tracing::info!("{}", state.text());
     }
+
+    fn report(&mut self, _: &Report) {}
 
     fn close(&mut self) {}
 }

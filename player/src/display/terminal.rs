@@ -18,10 +18,9 @@ use shared::{
     media::{Picture, Resolution},
     naming::Room,
 };
-use tokio::sync::mpsc;
 
-use super::{Display, Reporter, Slot, scale};
-use crate::{session::Control, state::State};
+use super::{Display, Reporter, Screen, Slot, Viewer, scale};
+use crate::{session::Control, sound::Volume, state::State, stats::Report};
 
 /// A terminal that shows the newest picture at its own pace. The terminal is as before once it is closed
 /// or dropped.
@@ -39,18 +38,14 @@ impl Terminal {
     ///
     /// # Errors
     /// Where there is none.
-    pub(crate) fn open(
-        reporter: Reporter,
-        control: mpsc::Sender<Control>,
-        room: Room,
-    ) -> anyhow::Result<Self> {
+    pub(crate) fn open(reporter: Reporter, viewer: Viewer) -> anyhow::Result<Self> {
         let guard = Guard::new().context("there is no terminal to draw in: use --display none or window")?;
         let slot = Arc::new(Slot::new());
         let shared = Arc::clone(&slot);
         let thread = std::thread::Builder::new().name("terminal".into()).spawn(move || {
-            if let Err(error) = draw(&shared, &reporter, &control, &room) {
+            if let Err(error) = draw(&shared, &reporter, &viewer) {
                 tracing::error!(%error, "the terminal cannot be drawn in");
-                let _ = control.try_send(Control::Quit);
+                let _ = viewer.control.try_send(Control::Quit);
             }
             drop(guard);
         })?;
@@ -65,6 +60,10 @@ impl Display for Terminal {
 
     fn state(&mut self, state: State) {
         self.slot.update(|screen| screen.state = state);
+    }
+
+    fn report(&mut self, report: &Report) {
+        self.slot.set_report(report);
     }
 
     fn close(&mut self) {
@@ -101,7 +100,9 @@ impl Drop for Guard {
     }
 }
 
-fn draw(slot: &Slot, reporter: &Reporter, control: &mpsc::Sender<Control>, room: &Room) -> io::Result<()> {
+fn draw(slot: &Slot, reporter: &Reporter, viewer: &Viewer) -> io::Result<()> {
+    let Viewer { control, volume, room } = viewer;
+    let mut corner = Corner::Help;
     let mut seen = 0;
     let mut size = None;
     loop {
@@ -116,8 +117,16 @@ fn draw(slot: &Slot, reporter: &Reporter, control: &mpsc::Sender<Control>, room:
                 && key.kind == KeyEventKind::Press
             {
                 let ctrl_c = key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL);
-                if ctrl_c || matches!(key.code, KeyCode::Char('q') | KeyCode::Esc) {
-                    let _ = control.try_send(Control::Quit);
+                match key.code {
+                    KeyCode::Char('q') | KeyCode::Esc => {
+                        let _ = control.try_send(Control::Quit);
+                    }
+                    _ if ctrl_c => {
+                        let _ = control.try_send(Control::Quit);
+                    }
+                    KeyCode::Char('m') => volume.toggle(),
+                    KeyCode::Char('s') => corner = corner.other(),
+                    _ => {}
                 }
             }
         }
@@ -133,14 +142,13 @@ fn draw(slot: &Slot, reporter: &Reporter, control: &mpsc::Sender<Control>, room:
         if let Some(picture) = screen.picture.as_deref().filter(|_| screen.is_new) {
             blocks(picture, usize::from(columns), usize::from(rows.saturating_sub(1)), &mut out);
         }
-        let line = format!("{room}  {}  (q leaves)", screen.state.text());
+        let line = bottom(room, &screen, volume, corner, usize::from(columns));
         let _ = write!(
             out,
-            "{}{}{line:.width$}{}",
+            "{}{}{line}{}",
             cursor::MoveTo(0, rows.saturating_sub(1)),
             style::ResetColor,
             terminal::Clear(terminal::ClearType::UntilNewLine),
-            width = usize::from(columns),
         );
         let mut stdout = io::stdout().lock();
         stdout.write_all(out.as_bytes())?;
@@ -149,6 +157,36 @@ fn draw(slot: &Slot, reporter: &Reporter, control: &mpsc::Sender<Control>, room:
             reporter.shown(picture);
         }
     }
+}
+
+/// What stands beside the room's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Corner {
+    Help,
+    Statistics,
+}
+
+impl Corner {
+    fn other(self) -> Self {
+        match self {
+            Self::Help => Self::Statistics,
+            Self::Statistics => Self::Help,
+        }
+    }
+}
+
+/// The line under the picture, as far as it fits.
+fn bottom(room: &Room, screen: &Screen, volume: &Volume, corner: Corner, columns: usize) -> String {
+    let muted = if volume.is_muted() { "  muted" } else { "" };
+    let more = match corner {
+        Corner::Help => "(q leaves, m mutes, s shows statistics)".to_owned(),
+        Corner::Statistics => {
+            let lines =
+                screen.report.iter().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+            lines.collect::<Vec<_>>().join(" | ")
+        }
+    };
+    format!("{room}  {}{muted}  {more}", screen.state.text()).chars().take(columns).collect()
 }
 
 /// Draws a picture into so many cells, each of which shows one pixel above another.

@@ -3,12 +3,8 @@
 use std::{num::NonZeroU32, rc::Rc, sync::Arc};
 
 use anyhow::Context as _;
-use shared::{
-    media::{Picture, Resolution},
-    naming::Room,
-};
+use shared::media::{Picture, Resolution};
 use softbuffer::{Context, Surface};
-use tokio::sync::mpsc;
 use winit::{
     application::ApplicationHandler,
     dpi::{LogicalSize, PhysicalSize},
@@ -19,8 +15,8 @@ use winit::{
 };
 use yuv::{YuvPlanarImage, YuvRange, YuvStandardMatrix};
 
-use super::{Display, Reporter, Slot, scale, text};
-use crate::{session::Control, state::State};
+use super::{Display, Reporter, Slot, Viewer, scale, text};
+use crate::{session::Control, state::State, stats::Report};
 
 /// The playback's end of a window.
 #[derive(Debug)]
@@ -44,6 +40,11 @@ impl Display for Handle {
         let _ = self.proxy.send_event(Changed);
     }
 
+    fn report(&mut self, report: &Report) {
+        self.slot.set_report(report);
+        let _ = self.proxy.send_event(Changed);
+    }
+
     fn close(&mut self) {
         self.slot.update(|screen| screen.is_closed = true);
         let _ = self.proxy.send_event(Changed);
@@ -62,26 +63,21 @@ pub(crate) struct Window {
     events: EventLoop<Changed>,
     slot: Arc<Slot>,
     reporter: Reporter,
-    control: mpsc::Sender<Control>,
-    room: Room,
+    viewer: Viewer,
 }
 
 /// Prepares a window, on the main thread.
 ///
 /// # Errors
 /// Where there is no desktop.
-pub(crate) fn open(
-    reporter: Reporter,
-    control: mpsc::Sender<Control>,
-    room: Room,
-) -> anyhow::Result<(Handle, Window)> {
+pub(crate) fn open(reporter: Reporter, viewer: Viewer) -> anyhow::Result<(Handle, Window)> {
     let events = EventLoop::with_user_event()
         .build()
         .context("there is no desktop to open a window on: use --display terminal or none")?;
     events.set_control_flow(ControlFlow::Wait);
     let slot = Arc::new(Slot::new());
     let handle = Handle { slot: Arc::clone(&slot), proxy: events.create_proxy() };
-    Ok((handle, Window { events, slot, reporter, control, room }))
+    Ok((handle, Window { events, slot, reporter, viewer }))
 }
 
 impl Window {
@@ -93,11 +89,12 @@ impl Window {
         let mut app = App {
             slot: self.slot,
             reporter: self.reporter,
-            control: self.control,
-            room: self.room,
+            viewer: self.viewer,
             open: None,
             picture: None,
             state: State::Connecting,
+            report: Arc::new([]),
+            overlay: Overlay::Hidden,
             rgb: Vec::new(),
             failure: None,
         };
@@ -112,14 +109,22 @@ impl Window {
 struct App {
     slot: Arc<Slot>,
     reporter: Reporter,
-    control: mpsc::Sender<Control>,
-    room: Room,
+    viewer: Viewer,
     open: Option<Open>,
     picture: Option<Arc<Picture>>,
     state: State,
+    report: Arc<[String]>,
+    overlay: Overlay,
     /// The picture as blue, green, red and a filling byte.
     rgb: Vec<u8>,
     failure: Option<anyhow::Error>,
+}
+
+/// Whether statistics are drawn over the picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Overlay {
+    Hidden,
+    Statistics,
 }
 
 struct Open {
@@ -154,9 +159,12 @@ impl ApplicationHandler<Changed> for App {
         }
         if screen.state != self.state {
             self.state = screen.state;
-            if let Some(open) = &self.open {
-                open.window.set_title(&self.title());
-                open.window.request_redraw();
+            self.refresh();
+        }
+        if !Arc::ptr_eq(&screen.report, &self.report) {
+            self.report = screen.report;
+            if self.overlay == Overlay::Statistics {
+                self.refresh();
             }
         }
         if let (Some(picture), true) = (screen.picture, screen.is_new) {
@@ -206,12 +214,31 @@ impl App {
                     open.window.set_fullscreen((!full).then_some(Fullscreen::Borderless(None)));
                 }
             }
+            Key::Character("m") => {
+                self.viewer.volume.toggle();
+                self.refresh();
+            }
+            Key::Character("s") => {
+                self.overlay = match self.overlay {
+                    Overlay::Hidden => Overlay::Statistics,
+                    Overlay::Statistics => Overlay::Hidden,
+                };
+                self.refresh();
+            }
             _ => {}
         }
     }
 
+    /// What is not the picture has changed.
+    fn refresh(&self) {
+        if let Some(open) = &self.open {
+            open.window.set_title(&self.title());
+            open.window.request_redraw();
+        }
+    }
+
     fn quit(&self) {
-        let _ = self.control.try_send(Control::Quit);
+        let _ = self.viewer.control.try_send(Control::Quit);
     }
 
     fn fail(&mut self, events: &ActiveEventLoop, error: anyhow::Error) {
@@ -221,17 +248,19 @@ impl App {
     }
 
     fn title(&self) -> String {
+        let room = &self.viewer.room;
+        let muted = if self.viewer.volume.is_muted() { " (muted)" } else { "" };
         match self.state {
-            State::Live => self.room.to_string(),
+            State::Live => format!("{room}{muted}"),
             State::Connecting | State::Buffering | State::Offline | State::Ended => {
-                format!("{} - {}", self.room, self.state.text())
+                format!("{room} - {}{muted}", self.state.text())
             }
         }
     }
 
     fn tell_size(&self, size: PhysicalSize<u32>) {
         let viewport = Resolution { width: size.width, height: size.height };
-        let _ = self.control.try_send(Control::Viewport(viewport));
+        let _ = self.viewer.control.try_send(Control::Viewport(viewport));
     }
 
     /// Draws what there is. `false` where there is nothing to draw on.
@@ -255,6 +284,9 @@ impl App {
         }
         if self.state != State::Live {
             text::centred(&mut pixels, width, height, self.state.text());
+        }
+        if self.overlay == Overlay::Statistics {
+            text::corner(&mut pixels, width, height, &self.report);
         }
         open.window.pre_present_notify();
         pixels.present().map_err(wrong)?;

@@ -58,6 +58,8 @@ impl Display for Screen {
 
     fn state(&mut self, _: State) {}
 
+    fn report(&mut self, _: &Report) {}
+
     fn close(&mut self) {}
 }
 

@@ -11,7 +11,7 @@ use std::{
 use cpal::traits::{DeviceTrait as _, HostTrait as _, StreamTrait as _};
 use shared::media::Timestamp;
 
-use super::Track;
+use super::{Track, Volume};
 use crate::decode::{CHANNELS, SAMPLE_RATE, Samples};
 
 /// A device that plays. Dropping it ends the sound.
@@ -34,7 +34,7 @@ impl Speaker {
     ///
     /// # Errors
     /// Where there is none, or it does not play stereo at 48 kHz.
-    pub(super) fn open(volume: f32) -> anyhow::Result<Self> {
+    pub(super) fn open(volume: Volume) -> anyhow::Result<Self> {
         let device = cpal::default_host()
             .default_output_device()
             .ok_or_else(|| anyhow::anyhow!("this computer has no sound device"))?;
@@ -47,7 +47,7 @@ impl Speaker {
         let source = Arc::clone(&ring);
         let stream = device.build_output_stream(
             &config,
-            move |out: &mut [f32], _: &cpal::OutputCallbackInfo| source.read(out, volume),
+            move |out: &mut [f32], _: &cpal::OutputCallbackInfo| source.read(out, volume.now()),
             |error| tracing::warn!(%error, "the sound device stumbles"),
             None,
         )?;
