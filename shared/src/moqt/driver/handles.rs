@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::error::TrySendError;
 
-use super::{SessionError, bell::Port, calls::Reply, clock::now, task::Task};
+use super::{bell::Port, calls::Reply, clock::now, task::Task};
 use crate::moqt::{
     FetchItem, FetchRequest, NamespaceEvent, NamespaceRequest, NamespaceSubscriptionRequest, Priority,
     Received, Refused, Request, RequestCode, ResetCode, SubscribeOk, SubscribeRequest,
@@ -92,13 +92,14 @@ impl Handle {
         }
     }
 
-    /// The session is over.
-    pub(super) fn session_ended(self, error: &SessionError) {
+    /// The peer or the session's end broke it off. A fetch that was granted tells its reader: what came
+    /// of it is not all.
+    pub(super) fn fail(self, refused: Refused) {
         if let Self::Fetch { port, reply: None, .. } = &self {
-            port.lock().push(Err(error.clone().into()), 0);
+            port.lock().push(Err(refused.clone()), 0);
         }
         self.end();
-        self.refuse(error.clone().into());
+        self.refuse(refused);
     }
 
     /// Looks at it again.
@@ -222,8 +223,7 @@ impl Task {
         match answer {
             Some(fetchbox::Answer::Accept(end, end_of_track, properties)) => {
                 self.core.grant_fetch(stream, end, end_of_track, properties);
-                self.wants_stream.insert(stream);
-                self.open_uni();
+                self.want_uni(stream);
             }
             Some(fetchbox::Answer::Reject(code, reason)) => return self.core.refuse(stream, code, &reason),
             None => {}
@@ -248,8 +248,7 @@ impl Task {
         match (event, handle) {
             (Event::Refused(refused), _) => {
                 if let Some(handle) = self.handles.remove(&stream) {
-                    handle.end();
-                    handle.refuse(refused);
+                    handle.fail(refused);
                     self.stop_ins(stream);
                 }
             }
@@ -308,9 +307,16 @@ impl Task {
         self.wants_stream.remove(&stream);
         match &handle {
             Handle::Publish(port) => {
-                let resets = port.lock().take_resets();
+                let (resets, is_done) = {
+                    let mut outbox = port.lock();
+                    (outbox.take_resets(), outbox.is_done())
+                };
                 for (id, code) in resets {
                     self.reset_out(id, code);
+                }
+                if !is_done {
+                    // Draft-18 §5.1.1: the subscriber wants none of it any more.
+                    self.reset_outs(stream, ResetCode::Cancelled);
                 }
             }
             // A stream that was handed over whole goes on by itself.

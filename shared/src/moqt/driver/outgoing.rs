@@ -186,6 +186,15 @@ impl Task {
         }
     }
 
+    /// Resets all streams of a request.
+    pub(super) fn reset_outs(&mut self, stream: Stream, code: ResetCode) {
+        let of_it = self.outs.iter().filter(|(_, out)| out.stream == stream);
+        let ids: Vec<u64> = of_it.map(|(id, _)| *id).collect();
+        for id in ids {
+            self.reset_out(id, code);
+        }
+    }
+
     /// Resets a stream that was not handed over whole.
     pub(super) fn reset_unfinished(&mut self, id: u64, code: ResetCode) {
         if self.outs.get(&id).is_some_and(|out| !out.is_finished) {
@@ -218,8 +227,7 @@ impl Task {
         }
         self.wake_by(deadline);
         if waits {
-            self.wants_stream.insert(stream);
-            self.open_uni();
+            self.want_uni(stream);
         }
         let done = port.lock().take_done();
         if let Some((code, reason, streams)) = done {

@@ -274,8 +274,15 @@ impl Task {
         }
     }
 
+    /// Has a data stream opened for a request, once all that was rung before is looked at: then the most
+    /// urgent is known.
+    pub(super) fn want_uni(&mut self, stream: Stream) {
+        self.wants_stream.insert(stream);
+        self.rings.open_uni.ring();
+    }
+
     /// Opens data streams for whoever is most urgent when the peer allows for one.
-    pub(super) fn open_uni(&mut self) {
+    fn open_uni(&mut self) {
         while self.control.is_none() || !self.wants_stream.is_empty() {
             let connection = &self.connection;
             let stream = self.spare.take().or_else(|| {
@@ -399,7 +406,7 @@ impl Task {
         self.ready = None;
         self.ends.calls.close();
         for (_, handle) in self.handles.drain() {
-            handle.session_ended(error);
+            handle.fail(error.clone().into());
         }
         self.connection.close(error.code.0, &error.reason);
         tracing::debug!(code = %error.code, reason = %error.reason, "session over");

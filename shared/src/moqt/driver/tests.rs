@@ -11,6 +11,11 @@ use crate::{
     transport::memory,
 };
 
+mod ends;
+mod joining;
+mod namespaces;
+mod order;
+
 pub(super) struct Side {
     pub(super) session: Session,
     pub(super) requests: Requests,

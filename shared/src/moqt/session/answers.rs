@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use super::{Core, Event, Kind, Stream, requests::misplaced};
+use super::{Core, Event, Kind, Stream, requests::misplaced, violation};
 use crate::moqt::{
     DoneCode, Refused, RequestCode,
-    wire::{Message, RequestError, WireError},
+    wire::{Message, Parameters, RequestError, RequestOk, WireError},
 };
 
 impl Core {
@@ -17,12 +17,6 @@ impl Core {
         message: Message,
     ) -> Result<(), WireError> {
         let Some(request) = self.requests.get_mut(&stream) else { return Ok(()) };
-        if let Message::Goaway(goaway) = &message
-            && goaway.request.is_none()
-        {
-            // The peer wants this one request elsewhere. It goes on until either side ends it.
-            return Ok(());
-        }
         let is_granted = match &request.kind {
             Kind::Subscribing(subscribing) => subscribing.alias().is_some(),
             Kind::Fetching(fetching) => fetching.is_granted,
@@ -41,9 +35,13 @@ impl Core {
                 self.refused(stream, &error);
                 return Ok(());
             }
-            Message::RequestOk(_) | Message::RequestError(_) if is_granted && request.updates > 0 => {
+            Message::RequestError(_) if is_granted && request.updates > 0 => {
                 request.updates -= 1;
                 return Ok(());
+            }
+            Message::RequestOk(ok) if is_granted && request.updates > 0 => {
+                request.updates -= 1;
+                return check_ok(&ok, &Parameters { largest: None, expires: None, ..ok.parameters.clone() });
             }
             _ => {}
         }
@@ -53,19 +51,20 @@ impl Core {
                 self.done_told(now, stream, done)
             }
             (Kind::Fetching(_), Message::FetchOk(ok)) if !is_granted => self.fetched(stream, &ok),
-            (Kind::Announcing { granted }, Message::RequestOk(_)) if !is_granted => {
+            (Kind::Announcing { granted }, Message::RequestOk(ok)) if !is_granted => {
+                check_ok(&ok, &ok.parameters)?;
                 *granted = true;
                 self.tell(stream, Event::Granted);
                 Ok(())
             }
-            (Kind::Learning(learning), Message::RequestOk(_)) if !is_granted => {
+            (Kind::Learning(learning), Message::RequestOk(ok)) if !is_granted => {
+                check_ok(&ok, &ok.parameters)?;
                 learning.is_granted = true;
                 self.tell(stream, Event::Granted);
                 Ok(())
             }
             (Kind::Learning(_), Message::Namespace(suffix)) if is_granted => {
-                self.namespace_came(stream, &suffix);
-                Ok(())
+                self.namespace_came(stream, &suffix)
             }
             (Kind::Learning(_), Message::NamespaceDone(suffix)) if is_granted => {
                 self.namespace_went(stream, &suffix)
@@ -127,4 +126,16 @@ impl Core {
         };
         self.tell(stream, event);
     }
+}
+
+/// Only TRACK_STATUS is answered with properties, and what the answer at hand has no place for is
+/// `misplaced` (draft-18 §10.5, §10.2).
+fn check_ok(ok: &RequestOk, misplaced: &Parameters) -> Result<(), WireError> {
+    if !ok.properties.0.is_empty() {
+        return Err(violation("REQUEST_OK has track properties, and the request was not for them"));
+    }
+    if *misplaced != Parameters::default() {
+        return Err(violation("REQUEST_OK has a parameter that has no place in this answer"));
+    }
+    Ok(())
 }

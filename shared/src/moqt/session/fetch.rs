@@ -11,6 +11,7 @@ use crate::moqt::{
 #[derive(Debug)]
 pub(super) struct Serving {
     start: Location,
+    pub(super) is_granted: bool,
 }
 
 /// We fetch.
@@ -72,12 +73,14 @@ impl Core {
         end_of_track: EndOfTrack,
         properties: Properties,
     ) {
-        let Some(request) = self.requests.get(&stream) else { return };
-        let Kind::Serving(serving) = &request.kind else { return };
+        let Some(request) = self.requests.get_mut(&stream) else { return };
+        let Kind::Serving(serving) = &mut request.kind else { return };
+        serving.is_granted = true;
         let end = end.max(serving.start);
         let end_of_track = end_of_track == EndOfTrack::Yes;
         let parameters = Parameters::default();
         self.send(stream, &Message::FetchOk(FetchOk { end_of_track, end, parameters, properties }));
+        self.apply_held(stream);
     }
 
     pub(super) fn fetch_asked(&mut self, stream: Stream, ask: wire::Fetch) {
@@ -117,7 +120,7 @@ impl Core {
                     priority: ask.parameters.priority.unwrap_or_default(),
                     order: ask.parameters.order.unwrap_or(GroupOrder::Ascending),
                 };
-                self.put(stream, Kind::Serving(Serving { start }), Asked::Fetch(asked));
+                self.put(stream, Kind::Serving(Serving { start, is_granted: false }), Asked::Fetch(asked));
             }
         }
     }
@@ -150,7 +153,7 @@ impl Core {
                 "too many fetches wait for this subscription",
             );
         } else if let Some(fetch) = self.requests.get_mut(&stream) {
-            fetch.kind = Kind::Serving(Serving { start: Location::default() });
+            fetch.kind = Kind::Serving(Serving { start: Location::default(), is_granted: false });
         }
     }
 
@@ -160,6 +163,10 @@ impl Core {
         let Kind::Fetching(fetching) = &mut request.kind else { return Ok(()) };
         if fetching.start.is_some_and(|start| ok.end < start) {
             return Err(violation("FETCH_OK ends before the start that was asked for"));
+        }
+        if let Some(property) = ok.properties.unsupported()? {
+            self.unsupported(stream, property);
+            return Ok(());
         }
         fetching.is_granted = true;
         let is_over = fetching.is_over;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Core, Output, violation};
+use super::{Core, Output, Stream, violation};
 use crate::moqt::{
     Refused, RequestCode, Role, SessionCode,
     wire::{Goaway, Message, WireError},
@@ -57,6 +57,21 @@ impl Core {
         let uri = if self.role == Role::Server { uri.to_owned() } else { String::new() };
         let request = Some(self.ids.peer_next());
         self.send_control(&Message::Goaway(Goaway { uri, timeout, request }));
+    }
+
+    /// The peer wants one request elsewhere. It goes on until either side ends it.
+    pub(super) fn request_goaway(&mut self, stream: Stream, goaway: &Goaway) -> Result<(), WireError> {
+        if goaway.request.is_some() {
+            return Err(violation("GOAWAY on a request stream names a request ID"));
+        }
+        if self.role == Role::Server && !goaway.uri.is_empty() {
+            return Err(violation("a client's GOAWAY names a URI"));
+        }
+        let Some(request) = self.requests.get_mut(&stream) else { return Ok(()) };
+        if std::mem::replace(&mut request.is_going, true) {
+            return Err(violation("a second GOAWAY came on one request stream"));
+        }
+        Ok(())
     }
 
     pub(super) fn control_goaway(&mut self, _now: Instant, goaway: &Goaway) -> Result<(), WireError> {

@@ -8,8 +8,8 @@ use crate::moqt::{
     wire::{RequestId, TrackAlias, WireError},
 };
 
-/// How far the peer's request IDs may arrive out of order. Requests travel on streams of their own,
-/// so that a later one can overtake.
+/// How many of the peer's request IDs may arrive before one that is missing; past it that one is taken
+/// as lost. Requests travel on streams of their own, so that a later one can overtake.
 const MAX_OUT_OF_ORDER: usize = 4096;
 /// Aliases of ended subscriptions that are still known, so that their late streams are stopped at once.
 const MAX_RETIRED: usize = 1024;
@@ -18,10 +18,12 @@ const MAX_RETIRED: usize = 1024;
 #[derive(Debug)]
 pub(super) struct RequestIds {
     next: u64,
-    /// All of the peer's below this came.
+    /// All of the peer's below this came, or never will: a request that is reset at once leaves no trace.
     peer_below: u64,
     /// Those that came at or above it.
     peer_above: BTreeSet<u64>,
+    /// What comes after the largest of the peer's.
+    peer_next: u64,
 }
 
 impl RequestIds {
@@ -30,7 +32,7 @@ impl RequestIds {
             Role::Client => (0, 1),
             Role::Server => (1, 0),
         };
-        Self { next: ours, peer_below: theirs, peer_above: BTreeSet::new() }
+        Self { next: ours, peer_below: theirs, peer_above: BTreeSet::new(), peer_next: theirs }
     }
 
     /// Our next one.
@@ -45,9 +47,9 @@ impl RequestIds {
         id.0 % 2 == self.next % 2
     }
 
-    /// The smallest of the peer's that did not come yet.
+    /// The smallest of the peer's after all that came.
     pub(super) fn peer_next(&self) -> RequestId {
-        RequestId(self.peer_below)
+        RequestId(self.peer_next)
     }
 
     /// Notes one of the peer's.
@@ -59,11 +61,14 @@ impl RequestIds {
         if id.0 < self.peer_below || !self.peer_above.insert(id.0) {
             return wrong(format!("request ID {} came twice", id.0));
         }
+        self.peer_next = self.peer_next.max(id.0.saturating_add(2));
+        if self.peer_above.len() > MAX_OUT_OF_ORDER
+            && let Some(&first) = self.peer_above.first()
+        {
+            self.peer_below = first;
+        }
         while self.peer_above.remove(&self.peer_below) {
             self.peer_below = self.peer_below.saturating_add(2);
-        }
-        if self.peer_above.len() > MAX_OUT_OF_ORDER {
-            return wrong(format!("request ID {} never came, but many after it", self.peer_below));
         }
         Ok(())
     }

@@ -41,6 +41,8 @@ pub(crate) mod outbox;
 mod requests;
 mod setup;
 mod subscribe;
+#[cfg(test)]
+mod tests;
 pub(crate) mod window;
 
 pub(crate) use ids::Alias;
@@ -170,8 +172,12 @@ struct Request {
     id: RequestId,
     is_ours: bool,
     input: BytesMut,
-    /// REQUEST_UPDATEs without an answer.
+    /// REQUEST_UPDATEs of ours without an answer.
     updates: u32,
+    /// The peer's updates that wait for the answer to its request.
+    held: Vec<Parameters>,
+    /// GOAWAY came for this request.
+    is_going: bool,
     kind: Kind,
 }
 
@@ -401,7 +407,7 @@ impl Core {
 
 impl Request {
     fn new(id: RequestId, is_ours: bool, kind: Kind) -> Self {
-        Self { id, is_ours, input: BytesMut::new(), updates: 0, kind }
+        Self { id, is_ours, input: BytesMut::new(), updates: 0, held: Vec::new(), is_going: false, kind }
     }
 }
 

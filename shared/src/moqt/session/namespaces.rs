@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
+
 use super::{Asked, Core, Event, Kind, Stream, violation};
 use crate::moqt::{
     Namespace, NamespaceEvent, Refused, RequestCode, ResetCode,
+    name::{MAX_FULL_NAME_BYTES, MAX_NAMESPACE_FIELDS},
     wire::{self, Message, Parameters, RequestOk, WireError},
 };
 
@@ -15,7 +18,7 @@ const MAX_KNOWN: usize = 16_384;
 #[derive(Debug)]
 pub(super) struct Telling {
     prefix: Namespace,
-    is_granted: bool,
+    pub(super) is_granted: bool,
     told: BTreeSet<Namespace>,
 }
 
@@ -55,6 +58,7 @@ impl Core {
             _ => return,
         }
         self.send(stream, &Message::RequestOk(RequestOk::default()));
+        self.apply_held(stream);
     }
 
     /// Tells the peer of a namespace. One that it knows already, or does not know, changes nothing.
@@ -98,15 +102,21 @@ impl Core {
         }
     }
 
-    pub(super) fn namespace_came(&mut self, stream: Stream, suffix: &Namespace) {
-        let Some(learning) = self.learning(stream) else { return };
+    pub(super) fn namespace_came(&mut self, stream: Stream, suffix: &Namespace) -> Result<(), WireError> {
+        let Some(learning) = self.learning(stream) else { return Ok(()) };
         let namespace = learning.prefix.join(suffix);
+        let bytes: usize = namespace.fields().iter().map(Bytes::len).sum();
+        if namespace.fields().len() > MAX_NAMESPACE_FIELDS || bytes > MAX_FULL_NAME_BYTES {
+            return Err(violation("NAMESPACE and its prefix are over 32 fields or 4096 bytes together"));
+        }
         if learning.known.len() >= MAX_KNOWN {
+            self.all_namespaces_went(stream);
             self.tell_end(stream);
             self.cancel(stream, ResetCode::ExcessiveLoad);
         } else if learning.known.insert(namespace.clone()) {
             self.tell(stream, Event::Namespace(NamespaceEvent::Published(namespace)));
         }
+        Ok(())
     }
 
     pub(super) fn namespace_went(&mut self, stream: Stream, suffix: &Namespace) -> Result<(), WireError> {

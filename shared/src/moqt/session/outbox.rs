@@ -52,8 +52,10 @@ impl Budget {
     pub(crate) fn new(limit: usize) -> Self {
         Self { used: Arc::default(), limit }
     }
-    fn is_spent(&self) -> bool {
-        self.used.load(Ordering::Relaxed) > self.limit
+    /// Whether it is spent, and by one that holds so many bytes: more than its share. Those that keep up
+    /// do not pay for those that do not.
+    fn is_spent_by(&self, bytes: usize) -> bool {
+        self.used.load(Ordering::Relaxed) > self.limit && bytes > self.limit / Arc::strong_count(&self.used)
     }
 }
 
@@ -71,11 +73,15 @@ pub(crate) enum Answer {
 pub(crate) struct Outbox {
     options: SubscribeOptions,
     order: GroupOrder,
+    /// What the publisher says of the track.
+    track: TrackProperties,
     object_timeout: Option<Duration>,
     subgroup_timeout: Option<Duration>,
     /// Set once SUBSCRIBE_OK is sent.
     alias: Option<TrackAlias>,
     window: Window,
+    /// The last group of which objects may be missing that a wider filter now lets pass.
+    patchy: Option<GroupId>,
     largest: Option<Location>,
     lanes: BTreeMap<LaneId, Lane>,
     datagrams: VecDeque<(Instant, Object)>,
@@ -97,6 +103,8 @@ pub(crate) struct Outbox {
     is_answered: bool,
     ending: Option<(DoneCode, String)>,
     is_closed: bool,
+    /// PUBLISH_DONE was handed over.
+    is_done: bool,
     new_group: Option<GroupId>,
     forward_changed: Option<bool>,
     listener: Option<Waker>,
@@ -108,10 +116,12 @@ impl Outbox {
         Self {
             options,
             order: options.order.unwrap_or(GroupOrder::Ascending),
+            track: TrackProperties::default(),
             object_timeout: options.object_timeout,
             subgroup_timeout: options.subgroup_timeout,
             alias: None,
             window: Window::new(Filter::Unfiltered, None),
+            patchy: None,
             largest: None,
             lanes: BTreeMap::new(),
             datagrams: VecDeque::new(),
@@ -129,6 +139,7 @@ impl Outbox {
             is_answered: false,
             ending: None,
             is_closed: false,
+            is_done: false,
             new_group: None,
             forward_changed: None,
             listener: None,
@@ -143,10 +154,9 @@ impl Outbox {
             let reason = format!("group {end} and all before it are over");
             return self.reject(RequestCode::InvalidRange, reason);
         }
-        let track = TrackProperties::decode(&ok.properties).unwrap_or_default();
-        self.order = self.options.order.or(track.order).unwrap_or(GroupOrder::Ascending);
-        self.object_timeout = smaller(self.options.object_timeout, track.object_timeout);
-        self.subgroup_timeout = smaller(self.options.subgroup_timeout, track.subgroup_timeout);
+        self.track = TrackProperties::decode(&ok.properties).unwrap_or_default();
+        self.order = self.options.order.or(self.track.order).unwrap_or(GroupOrder::Ascending);
+        self.set_timeouts();
         self.largest = ok.largest;
         self.window = Window::new(self.options.filter, ok.largest);
         self.is_answered = true;
@@ -193,7 +203,11 @@ impl Outbox {
         }
         let mut subgroup = object.subgroup;
         subgroup.from_first &= !self.window.cuts(group);
-        let lane = self.lanes.entry((group, id)).or_insert_with(|| Lane::new(subgroup));
+        let is_patchy = self.patchy.is_some_and(|last| group <= last);
+        let lane = self
+            .lanes
+            .entry((group, id))
+            .or_insert_with(|| Lane { is_broken: is_patchy, ..Lane::new(subgroup) });
         if matches!(lane.state, State::Finished(_)) {
             // It ended and goes on all the same: on a new stream, as a relay does after a reset.
             *lane = Lane::new(Subgroup { from_first: false, ..subgroup });
@@ -254,7 +268,7 @@ impl Outbox {
             outbox.bytes > MAX_BYTES
                 || outbox.objects > MAX_OBJECTS
                 || outbox.lanes.len() > MAX_LANES
-                || (outbox.budget.is_spent() && outbox.bytes > 0)
+                || outbox.budget.is_spent_by(outbox.bytes)
         };
         if !is_over(self) {
             return;
@@ -380,6 +394,11 @@ impl Outbox {
         self.ending.is_some()
     }
 
+    /// Whether it came to its end: streams that are still on their way go on.
+    pub(crate) fn is_done(&self) -> bool {
+        self.is_done
+    }
+
     /// What was sent and skipped.
     pub(crate) fn stats(&self) -> WriterStats {
         self.stats
@@ -408,13 +427,20 @@ impl Outbox {
     pub(crate) fn update(&mut self, now: Instant, parameters: &Parameters) -> Option<Location> {
         self.options.priority = parameters.priority.unwrap_or(self.options.priority);
         self.order = parameters.order.unwrap_or(self.order);
-        self.object_timeout = parameters.object_timeout.filter(|t| !t.is_zero()).or(self.object_timeout);
-        self.subgroup_timeout =
-            parameters.subgroup_timeout.filter(|t| !t.is_zero()).or(self.subgroup_timeout);
+        let some = |new: Option<Duration>, old| new.or(old).filter(|t| !t.is_zero());
+        self.options.object_timeout = some(parameters.object_timeout, self.options.object_timeout);
+        self.options.subgroup_timeout = some(parameters.subgroup_timeout, self.options.subgroup_timeout);
+        self.set_timeouts();
         self.reorder = true;
         if let Some(filter) = parameters.filter {
             self.options.filter = filter;
             let window = Window::new(filter, self.largest);
+            if window.start < self.window.start {
+                self.patchy = self.largest.map(|largest| largest.group);
+                let cut = self.window;
+                let lanes = self.lanes.iter_mut().filter(|(id, _)| cut.cuts(id.0));
+                lanes.for_each(|(_, lane)| lane.is_broken = true);
+            }
             self.window = window;
             self.abandon_all(After::Remove, |id| window.excludes(id.0));
         }
@@ -433,6 +459,12 @@ impl Outbox {
         self.check_range(now);
         self.wake();
         self.largest
+    }
+
+    /// Draft-18 §8: of the subscriber's and the publisher's timeout the smaller counts.
+    fn set_timeouts(&mut self) {
+        self.object_timeout = smaller(self.options.object_timeout, self.track.object_timeout);
+        self.subgroup_timeout = smaller(self.options.subgroup_timeout, self.track.subgroup_timeout);
     }
 
     fn abandon_all(&mut self, after: After, which: impl Fn(LaneId) -> bool) {

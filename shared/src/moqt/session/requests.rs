@@ -2,11 +2,14 @@
 
 use std::time::Instant;
 
-use super::{Asked, Core, Event, Kind, MAX_REQUESTS, Output, Stream, encode, subscribe, violation};
+use super::{Asked, Core, Event, Kind, MAX_REQUESTS, Output, Stream, encode, violation};
 use crate::moqt::{
     RequestCode, ResetCode,
     wire::{Message, Parameters, RequestError, RequestId, RequestOk, RequestUpdate, WireError},
 };
+
+/// Updates that may wait for the answer to their request.
+const MAX_HELD: usize = 16;
 
 impl Core {
     /// Reads what came on a request stream, message by message.
@@ -14,16 +17,13 @@ impl Core {
         while !self.is_closed {
             let Some(request) = self.requests.get_mut(&stream) else { break };
             let Some(message) = Message::decode(&mut request.input)? else { break };
-            if request.is_ours {
-                self.answered(now, stream, message)?;
-            } else if matches!(request.kind, Kind::Unread) {
-                self.asked(stream, message)?;
-            } else {
-                match message {
-                    Message::RequestUpdate(update) => self.update_asked(stream, &update)?,
-                    Message::Goaway(goaway) if goaway.request.is_none() => {}
-                    other => return Err(misplaced(&other, "after a request")),
-                }
+            let is_unread = matches!(request.kind, Kind::Unread);
+            match message {
+                message if is_unread => self.asked(stream, message)?,
+                Message::Goaway(goaway) => self.request_goaway(stream, &goaway)?,
+                message if request.is_ours => self.answered(now, stream, message)?,
+                Message::RequestUpdate(update) => self.update_asked(stream, update)?,
+                other => return Err(misplaced(&other, "after a request")),
             }
         }
         Ok(())
@@ -61,37 +61,67 @@ impl Core {
         Ok(())
     }
 
-    fn update_asked(&mut self, stream: Stream, update: &RequestUpdate) -> Result<(), WireError> {
+    /// An update of the peer's. What answers it must not be taken for the answer to its request: before
+    /// that, it waits.
+    fn update_asked(&mut self, stream: Stream, update: RequestUpdate) -> Result<(), WireError> {
         self.ids.take(update.request)?;
         let Some(request) = self.requests.get_mut(&stream) else { return Ok(()) };
-        match &mut request.kind {
+        let is_granted = match &mut request.kind {
             Kind::Publishing(publishing) => {
-                if let subscribe::Hold::Full = publishing.hold(&update.parameters) {
-                    self.tell_end(stream);
-                    self.refuse_now(stream, RequestCode::ExcessiveLoad, "too many updates before the answer");
-                    return Ok(());
-                }
-                if publishing.is_established() {
-                    self.tell(stream, Event::Update(Box::new(update.parameters.clone())));
-                }
+                publishing.update(&update.parameters);
+                publishing.is_established()
             }
-            Kind::Serving(_) => self.tell(stream, Event::Update(Box::new(update.parameters.clone()))),
+            Kind::Serving(serving) => serving.is_granted,
             Kind::Telling(_) if update.parameters.prefix.is_some() => {
                 self.tell_end(stream);
                 let reason = "a namespace subscription's prefix cannot be changed here: subscribe anew";
                 self.refuse_now(stream, RequestCode::NotSupported, reason);
+                return Ok(());
             }
-            Kind::Telling(_) | Kind::Hearing { .. } => {
-                let ok = RequestOk::default();
-                self.send(stream, &Message::RequestOk(ok));
-            }
+            Kind::Telling(telling) => telling.is_granted,
+            Kind::Hearing { granted } => *granted,
             Kind::Unread
             | Kind::Subscribing(_)
             | Kind::Fetching(_)
             | Kind::Announcing { .. }
-            | Kind::Learning(_) => {}
+            | Kind::Learning(_) => return Ok(()),
+        };
+        if is_granted {
+            self.apply_update(stream, update.parameters);
+        } else if request.held.len() < MAX_HELD {
+            request.held.push(update.parameters);
+        } else {
+            self.tell_end(stream);
+            self.refuse_now(stream, RequestCode::ExcessiveLoad, "too many updates before the answer");
         }
         Ok(())
+    }
+
+    /// The request was granted: updates that came before that take their turn.
+    pub(super) fn apply_held(&mut self, stream: Stream) {
+        let Some(request) = self.requests.get_mut(&stream) else { return };
+        for parameters in std::mem::take(&mut request.held) {
+            self.apply_update(stream, parameters);
+        }
+    }
+
+    fn apply_update(&mut self, stream: Stream, parameters: Parameters) {
+        match self.requests.get(&stream).map(|request| &request.kind) {
+            Some(Kind::Publishing(_) | Kind::Serving(_)) => {
+                self.tell(stream, Event::Update(Box::new(parameters)));
+            }
+            Some(Kind::Telling(_) | Kind::Hearing { .. }) => {
+                self.send(stream, &Message::RequestOk(RequestOk::default()));
+            }
+            Some(
+                Kind::Unread
+                | Kind::Subscribing(_)
+                | Kind::Fetching(_)
+                | Kind::Announcing { .. }
+                | Kind::Learning(_),
+            )
+            | None => {}
+        }
     }
 
     /// Answers an update of the peer's, which has been applied.

@@ -1,16 +1,17 @@
 //! Subscriptions on both sides (draft-18 §5.1, §10.8 to §10.12).
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 use super::{Asked, Core, Event, Kind, Stream, requests::clipped, violation};
 use crate::moqt::{
-    DoneCode, Filter, GroupId, Location, Priority, Refused, RequestCode, SubscribeOk, SubscribeOptions,
-    TrackName,
+    DoneCode, Filter, GroupId, Location, Priority, Refused, RequestCode, ResetCode, SubscribeOk,
+    SubscribeOptions, TrackName,
     wire::{self, Message, Parameters, PublishDone, RequestUpdate, TrackAlias, WireError},
 };
 
-/// Updates that may wait for the answer to their request.
-const MAX_HELD: usize = 16;
 /// Joining fetches that may wait for the answer to their subscription.
 const MAX_JOINING: usize = 16;
 /// How long streams may stay out after PUBLISH_DONE where no delivery timeout says.
@@ -26,16 +27,22 @@ pub(super) struct Publishing {
     forward: bool,
     /// Draft-18 §5.1: the largest location that the subscriber was told of.
     joining: Option<Location>,
-    held: Vec<Parameters>,
-    /// Updates told to the application and not applied yet.
-    unapplied: usize,
+    /// Updates told to the application and not applied yet: whether each resumes the flow.
+    unapplied: VecDeque<Resumes>,
     waiting: Vec<(Stream, wire::Fetch)>,
 }
 
-/// Whether an update was kept.
+/// Whether an update changes the forward state from 0 to 1.
+#[derive(Debug, PartialEq, Eq)]
+enum Resumes {
+    Yes,
+    No,
+}
+
+/// Whether a joining fetch was kept.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Hold {
-    /// It was, or need not be.
+    /// It was.
     Kept,
     /// Too many wait.
     Full,
@@ -46,31 +53,16 @@ impl Publishing {
         self.is_established
     }
 
-    /// Notes an update; before the answer it is kept for after it.
-    pub(super) fn hold(&mut self, parameters: &Parameters) -> Hold {
-        if self.is_established {
-            self.unapplied += 1;
-            self.resume(parameters);
-        } else if self.held.len() >= MAX_HELD {
-            return Hold::Full;
-        } else {
-            self.held.push(parameters.clone());
-        }
-        Hold::Kept
+    /// Notes an update that is to be applied, now or after the answer.
+    pub(super) fn update(&mut self, parameters: &Parameters) {
+        let forward = parameters.forward.unwrap_or(self.forward);
+        self.unapplied.push_back(if forward && !self.forward { Resumes::Yes } else { Resumes::No });
+        self.forward = forward;
     }
 
-    fn resume(&mut self, parameters: &Parameters) {
-        if let Some(forward) = parameters.forward {
-            if forward && !self.forward {
-                self.joining = None;
-            }
-            self.forward = forward;
-        }
-    }
-
+    /// The oldest update is applied, and answered with `largest`.
     pub(super) fn updated(&mut self, largest: Option<Location>) {
-        self.unapplied = self.unapplied.saturating_sub(1);
-        if self.joining.is_none() {
+        if self.unapplied.pop_front() == Some(Resumes::Yes) {
             self.joining = largest;
         }
     }
@@ -81,7 +73,7 @@ impl Publishing {
 
     /// What a joining fetch gets now: its track and last location, a refusal, or `None` to wait.
     pub(super) fn join(&self) -> Option<Result<(TrackName, Location), &'static str>> {
-        if !self.is_established || self.unapplied > 0 {
+        if !self.is_established || !self.unapplied.is_empty() {
             return None;
         }
         Some(match (self.forward, self.joining) {
@@ -166,16 +158,10 @@ impl Core {
         let Kind::Publishing(publishing) = &mut self.requests.get_mut(&stream)?.kind else { return None };
         publishing.is_established = true;
         publishing.joining = ok.largest;
-        let held = std::mem::take(&mut publishing.held);
-        for parameters in &held {
-            let _ = publishing.hold(parameters);
-        }
         let parameters = Parameters { largest: ok.largest, expires: ok.expires, ..Parameters::default() };
         let properties = ok.properties.clone();
         self.send(stream, &Message::SubscribeOk(wire::SubscribeOk { alias, parameters, properties }));
-        for parameters in held {
-            self.tell(stream, Event::Update(Box::new(parameters)));
-        }
+        self.apply_held(stream);
         self.release_joining(stream);
         Some(alias)
     }
@@ -232,8 +218,7 @@ impl Core {
             is_established: false,
             forward: options.forward,
             joining: None,
-            held: Vec::new(),
-            unapplied: 0,
+            unapplied: VecDeque::new(),
             waiting: Vec::new(),
         };
         self.put(stream, Kind::Publishing(publishing), Asked::Subscribe(ask.track, options));
@@ -259,6 +244,10 @@ impl Core {
         if let Some(s) = self.subscribing(stream) {
             s.alias = Some(ok.alias);
         }
+        if let Some(property) = ok.properties.unsupported()? {
+            self.unsupported(stream, property);
+            return Ok(());
+        }
         let wire::SubscribeOk { parameters, properties, .. } = ok;
         let ok = SubscribeOk {
             largest: parameters.largest,
@@ -267,6 +256,17 @@ impl Core {
         };
         self.tell(stream, Event::Subscribed(ok));
         Ok(())
+    }
+
+    /// Draft-18 §2.5.1: a track with a mandatory property that this side does not know is let go.
+    pub(super) fn unsupported(&mut self, stream: Stream, property: u64) {
+        let refused = Refused::Error {
+            code: RequestCode::UnsupportedExtension,
+            reason: format!("the track needs an extension that is not known here, property {property:#x}"),
+            retry_after: None,
+        };
+        self.tell(stream, Event::Refused(refused));
+        self.cancel(stream, ResetCode::Cancelled);
     }
 
     pub(super) fn done_told(

@@ -169,6 +169,7 @@ impl Outbox {
         }
         self.alias?;
         let (code, reason) = self.ending.take()?;
+        self.is_done = true;
         self.close();
         Some((code, reason, self.streams))
     }

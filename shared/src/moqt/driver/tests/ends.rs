@@ -1,0 +1,159 @@
+//! Refusals, cancelled requests and ends.
+
+use super::*;
+use crate::moqt::{EndOfTrack, FetchItem, ResetCode};
+
+fn code<T: std::fmt::Debug>(answer: Result<T, Refused>) -> (RequestCode, String) {
+    match answer {
+        Err(Refused::Error { code, reason, .. }) => (code, reason),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_reaches_who_asked_with_its_reason() {
+    let (client, mut server) = pair().await;
+    let refuse = async {
+        match server.requests.next().await {
+            Some(Request::Subscribe(request)) => request.reject(RequestCode::Unauthorized, "no token"),
+            other => panic!("{other:?}"),
+        }
+        // Dropped without a word.
+        assert!(matches!(server.requests.next().await, Some(Request::PublishNamespace(_))));
+        match server.requests.next().await {
+            Some(Request::Fetch(request)) => request.reject(RequestCode::DoesNotExist, "never was"),
+            other => panic!("{other:?}"),
+        }
+    };
+    let ask = async {
+        let subscribed = client.session.subscribe(track("v"), SubscribeOptions::default()).await;
+        assert_eq!(code(subscribed), (RequestCode::Unauthorized, "no token".into()));
+        let announced = client.session.publish_namespace(Namespace::new(["a"])).await;
+        assert_eq!(code(announced).0, RequestCode::InternalError);
+        let (start, end) = (Location::new(0, 0), Location::new(1, 0));
+        let range = FetchRange::Standalone { track: track("v"), start, end };
+        let fetched = client.session.fetch(range, Priority(1)).await;
+        assert_eq!(code(fetched), (RequestCode::DoesNotExist, "never was".into()));
+    };
+    tokio::join!(refuse, ask);
+    drop(server.requests);
+    let refused = client.session.subscribe(track("v"), SubscribeOptions::default()).await;
+    assert_eq!(code(refused).0, RequestCode::NotSupported);
+}
+
+#[tokio::test]
+async fn a_reader_that_leaves_ends_its_writer_and_frees_the_track() {
+    let (client, mut server) = pair().await;
+    for _ in 0..2 {
+        let (subscription, mut writer) =
+            subscribed(&mut server, &client, "v", SubscribeOptions::default(), SubscribeOk::default()).await;
+        writer.push(Item::Object(object(1, 0, 0, vec![0; 1 << 20])));
+        drop(subscription);
+        assert_eq!(writer.event().await, None);
+        assert!(!writer.push(Item::Object(object(1, 0, 1, "late"))));
+    }
+}
+
+#[tokio::test]
+async fn a_request_whose_caller_leaves_is_cancelled() {
+    let (client, mut server) = pair().await;
+    let asking = client.session.clone();
+    let ask = tokio::spawn(async move { asking.subscribe(track("v"), SubscribeOptions::default()).await });
+    let Some(Request::Subscribe(request)) = server.requests.next().await else { panic!("no request") };
+    ask.abort();
+    let mut writer = request.accept(SubscribeOk::default());
+    assert_eq!(writer.event().await, None);
+    subscribed(&mut server, &client, "v", SubscribeOptions::default(), SubscribeOk::default()).await;
+}
+
+#[tokio::test]
+async fn a_writer_that_is_dropped_tells_so() {
+    let (client, mut server) = pair().await;
+    let (mut subscription, writer) =
+        subscribed(&mut server, &client, "v", SubscribeOptions::default(), SubscribeOk::default()).await;
+    drop(writer);
+    let Some(Received::Done { code: DoneCode::InternalError, .. }) = subscription.recv().await else {
+        panic!("no end");
+    };
+    assert_eq!(subscription.recv().await, None);
+}
+
+/// PUBLISH_DONE may overtake what its subscription's streams carry; its reader gets it last.
+#[tokio::test]
+async fn the_end_comes_after_all_streams() {
+    let (client, mut server) = pair().await;
+    let (mut subscription, writer) =
+        subscribed(&mut server, &client, "v", SubscribeOptions::default(), SubscribeOk::default()).await;
+    for group in 0..40 {
+        writer.push(Item::Object(object(group, 0, 0, vec![0; 50_000])));
+        writer.push(end(group, 0));
+    }
+    writer.done(DoneCode::TrackEnded, "over");
+    let (mut objects, mut ends) = (0, 0);
+    loop {
+        match subscription.recv().await {
+            Some(Received::Item(Item::Object(_))) => objects += 1,
+            Some(Received::Item(Item::End { end: SubgroupEnd::Finished, .. })) => ends += 1,
+            Some(Received::Done { code: DoneCode::TrackEnded, .. }) => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((objects, ends, subscription.recv().await), (40, 40, None));
+    server.session.drained().await;
+}
+
+#[tokio::test]
+async fn a_reader_gives_up_a_group_and_the_others_go_on() {
+    let (client, mut server) = pair().await;
+    let (mut subscription, writer) =
+        subscribed(&mut server, &client, "v", SubscribeOptions::default(), SubscribeOk::default()).await;
+    writer.push(Item::Object(object(1, 0, 0, "old")));
+    assert_eq!(subscription.recv().await, Some(Received::Item(Item::Object(object(1, 0, 0, "old")))));
+    subscription.stop(GroupId(1));
+    let reset = SubgroupEnd::Reset(ResetCode::Cancelled);
+    let ended = Item::End { group: GroupId(1), subgroup: SubgroupId(0), end: reset };
+    assert_eq!(subscription.recv().await, Some(Received::Item(ended)));
+    writer.push(Item::Object(object(2, 0, 0, "new")));
+    assert_eq!(subscription.recv().await, Some(Received::Item(Item::Object(object(2, 0, 0, "new")))));
+}
+
+#[tokio::test]
+async fn a_fetch_that_breaks_off_is_not_taken_for_a_whole_one() {
+    let (client, mut server) = pair().await;
+    let (start, end) = (Location::new(0, 0), Location::new(9, 0));
+    let range = FetchRange::Standalone { track: track("v"), start, end };
+    let serve = async {
+        let Some(Request::Fetch(request)) = server.requests.next().await else { panic!("no request") };
+        let mut writer = request.accept(end, EndOfTrack::No, Properties::default());
+        assert!(writer.send(object(0, 0, 0, "first")).await);
+        writer
+    };
+    let (fetch, writer) = tokio::join!(client.session.fetch(range, Priority(1)), serve);
+    let mut fetch = fetch.expect("granted");
+    let item = fetch.next().await.expect("comes");
+    assert!(matches!(item, Some(FetchItem::Object(_))));
+    drop(writer);
+    assert!(fetch.next().await.is_err());
+}
+
+#[tokio::test]
+async fn a_session_leaves_no_task_behind() {
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let before = tasks();
+    let (client, mut server) = pair().await;
+    let (mut subscription, mut writer) =
+        subscribed(&mut server, &client, "v", SubscribeOptions::default(), SubscribeOk::default()).await;
+    let shared = Arc::downgrade(&client.session.shared);
+    writer.push(Item::Object(object(1, 0, 0, vec![0; 1 << 20])));
+    assert_eq!(tasks(), before + 2);
+    drop(client);
+    assert!(shared.upgrade().is_none());
+    assert_eq!(server.session.closed().await.code, SessionCode::NoError);
+    while subscription.recv().await.is_some() {}
+    assert_eq!(writer.event().await, None);
+    assert!(server.requests.next().await.is_none());
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(tasks(), before);
+}
