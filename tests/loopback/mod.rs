@@ -3,5 +3,6 @@
 mod bad_input;
 mod broadcast;
 mod film;
+mod foreign;
 mod outage;
 mod records;

@@ -6,9 +6,11 @@
 //! | [`world`] | a relay, publishers and players that find each other |
 //! | [`recording`] | pictures and sound that a player wrote |
 //! | [`film`] | films made with ffmpeg |
+//! | [`foreign`] | a publisher of the test's own, which may say anything |
 //! | [`impair`] | a bad network between them |
 
 pub mod film;
+pub mod foreign;
 pub mod impair;
 pub mod process;
 pub mod recording;
