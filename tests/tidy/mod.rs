@@ -27,6 +27,7 @@ const ONLY_IN: [(&str, &[&str]); 5] = [
         &[
             "publisher/src/encode/openh264.rs",
             "publisher/src/capture/openh264.rs",
+            "publisher/benches/encode/openh264.rs",
             "player/src/decode/openh264.rs",
         ],
     ),
