@@ -27,6 +27,11 @@ export interface Events {
   malformed(): void
 }
 
+interface Lost {
+  readonly late: number
+  readonly groups: number
+}
+
 interface Watched {
   readonly track: VideoTrack
   readonly feed: Feed
@@ -41,7 +46,8 @@ export class Pictures {
   #decoder: VideoDecoding | null = null
   #held: Frame | null = null
   #lastFed = -Infinity
-  #lost = { late: 0, groups: 0 }
+  #lost: Lost = { late: 0, groups: 0 }
+  #forgiven: Lost = { late: 0, groups: 0 }
 
   constructor(
     private readonly display: Display,
@@ -61,10 +67,17 @@ export class Pictures {
   }
 
   /** Frames that came too late or not at all, and groups that were left early. */
-  get losses(): { readonly late: number; readonly groups: number } {
-    const now = this.#current?.feed.depackager.losses
-    const late = (now?.late ?? 0) + (now?.undecodable ?? 0) + (now?.overflow ?? 0)
-    return { late: this.#lost.late + late, groups: this.#lost.groups + (now?.skippedGroups ?? 0) }
+  get losses(): Lost {
+    const { late, groups } = this.#current ? counted(this.#current) : this.#forgiven
+    return {
+      late: this.#lost.late + late - this.#forgiven.late,
+      groups: this.#lost.groups + groups - this.#forgiven.groups,
+    }
+  }
+
+  /** Forgives what was lost of this rendition so far: frames from before the viewer joined are no loss. */
+  forgive(): void {
+    if (this.#current) this.#forgiven = counted(this.#current)
   }
 
   /** What this half needs to be in time; `null` where nothing came yet. */
@@ -171,13 +184,14 @@ export class Pictures {
 
   #show({ track, feed }: Watched): void {
     this.#current = { track, feed }
+    this.forgive()
     this.#decoder = this.#decode(track, feed)
     this.events.rendition(track)
   }
 
   #count(): void {
-    const { late, groups } = this.losses
-    this.#lost = { late, groups }
+    this.#lost = this.losses
+    this.#forgiven = this.#current ? counted(this.#current) : { late: 0, groups: 0 }
   }
 
   #feed(session: Session, room: string, track: VideoTrack): Feed {
@@ -211,4 +225,9 @@ export class Pictures {
     } else return
     this.events.failed(track, code, reason)
   }
+}
+
+function counted({ feed }: Watched): Lost {
+  const { late, undecodable, overflow, skippedGroups } = feed.depackager.losses
+  return { late: late + undecodable + overflow, groups: skippedGroups }
 }

@@ -6,7 +6,7 @@
  * delay is the delay.
  */
 
-const MAX_RATE_CHANGE = 0.04
+const MAX_RATE_CHANGE = 0.08
 const DEAD_BAND_MS = 8
 const JUMP_MS = 800
 const AUDIO_HOLDS_MS = 400

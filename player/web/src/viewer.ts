@@ -43,6 +43,7 @@ export class Viewer {
   #visible = true
   #paused = false
   #joinedAt = 0
+  #settling = true
   #firstPicture = false
   #judgedAt = 0
   #reportedAt = 0
@@ -138,7 +139,8 @@ export class Viewer {
   /** The display drew a picture captured at `captured`. */
   shown(captured: number, rendition: string): void {
     const now = this.now()
-    this.#meter.shown(now, captured, this.#playhead.mediaTime(now), this.#sound.heard)
+    const media = this.#settling ? null : this.#playhead.mediaTime(now)
+    this.#meter.shown(now, captured, media, this.#sound.heard)
     if (!this.#firstPicture) {
       this.#firstPicture = true
       this.#meter.started(now)
@@ -385,12 +387,13 @@ export class Viewer {
     const needs = [this.#pictures.need, this.#sound.need].filter((need): need is Need => need !== null)
     this.#playhead.require(needs)
     const young = now - this.#joinedAt < SETTLE_AT_MOST_MS
-    const settling = young && !(needs.length > 0 && this.#pictures.settled && this.#sound.settled)
-    this.#playhead.tick(now, settling ? 'at-once' : 'gently')
+    this.#settling = young && !(needs.length > 0 && this.#pictures.settled && this.#sound.settled)
+    this.#playhead.tick(now, this.#settling ? 'at-once' : 'gently')
     const desired = this.#playhead.desired
-    if (desired !== null && !settling && this.#sound.track) this.#sound.aim(desired)
+    if (desired !== null && !this.#settling && this.#sound.track) this.#sound.aim(desired)
     this.#pictures.pump()
     this.#sound.pump()
+    if (this.#settling) this.#pictures.forgive()
     if (!this.#firstPicture || this.#meter.waiting) this.display.drawFirst()
   }
 
