@@ -27,8 +27,8 @@ describe('the playhead', () => {
     for (let now = 10; now <= 20_000; now += 10) {
       playhead.tick(now)
       const media = playhead.mediaTime(now) ?? 0
-      expect(media - before).toBeGreaterThanOrEqual(9.2)
-      expect(media - before).toBeLessThanOrEqual(10.8)
+      expect(media - before).toBeGreaterThanOrEqual(9.19)
+      expect(media - before).toBeLessThanOrEqual(10.81)
       before = media
     }
     expect(playhead.delay).toBeCloseTo(108, 0)

@@ -16,6 +16,8 @@ const CATALOG_PRIORITY = 16
 const CONNECT_TIMEOUT_MS = 6_000
 const RETRY_OFFLINE_MS = 2_000
 const RETRY_TRACK_MS = 500
+/** Half of the time between two animation frames: a picture is drawn at the one nearest to its time. */
+const DRAW_AHEAD_MS = 8
 const DEFAULT_TARGET_MS = 100
 const SETTLE_AT_MOST_MS = 1_500
 const STALL_MS = 500
@@ -124,7 +126,7 @@ export class Viewer {
   animate(): void {
     this.tick()
     const media = this.#playhead.mediaTime(this.now())
-    if (media !== null) this.display.draw(media)
+    if (media !== null) this.display.draw(media + DRAW_AHEAD_MS)
   }
 
   /** Time has passed. */

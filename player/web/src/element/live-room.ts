@@ -174,7 +174,7 @@ export class LiveRoom extends LitElement {
     const veiled = state !== 'live'
     return html`
       <div
-        class="room ${picture ? 'lit' : ''} ${this.#idle && state === 'live' && this.#panel === 'none' ? 'idle' : ''}"
+        class="room ${picture ? 'lit' : ''} ${this.#readings ? 'reading' : ''} ${this.#idle && state === 'live' && this.#panel === 'none' ? 'idle' : ''}"
         lang=${this.#speaks}
         tabindex="-1"
         data-state=${state}
@@ -231,7 +231,7 @@ export class LiveRoom extends LitElement {
   #tap(text: Strings, playing: boolean): TemplateResult | typeof nothing {
     const view = this.#client?.view
     const silent = this.muted || !view?.audible
-    if (!playing || !view?.hasAudio || !silent || this.#soundTouched) return nothing
+    if (!playing || !view?.hasAudio || !silent || this.#soundTouched || this.#panel === 'menu') return nothing
     return html`<button class="tap panel" @click=${() => act(this, { type: 'unmute' })}>
       ${icons.muted} ${text.tapToUnmute}
     </button>`

@@ -39,12 +39,12 @@ export class Menu extends LitElement {
       }
 
       .menu {
-        inline-size: 304px;
-        max-inline-size: 100%;
+        inline-size: 100%;
         max-block-size: inherit;
         overflow-y: auto;
         padding: 8px;
         font-size: 14px;
+        background: var(--raised);
       }
 
       section + section {
@@ -126,6 +126,14 @@ export class Menu extends LitElement {
         line-height: 1.5;
       }
 
+      /* Who has no keyboard needs no keys. */
+      @media (hover: none) {
+        .keys,
+        .row small.key {
+          display: none;
+        }
+      }
+
       .languages {
         display: flex;
         gap: 6px;
@@ -184,9 +192,9 @@ export class Menu extends LitElement {
             aria-checked=${String(view.statistics)}
             @click=${() => act(this, { type: 'statistics' })}
           >
-            ${icons.check} ${text.statistics} <small>s</small>
+            ${icons.check} ${text.statistics} <small class="key">s</small>
           </button>
-          <button class="row" @click=${() => act(this, { type: 'help' })}>
+          <button class="row keys" @click=${() => act(this, { type: 'help' })}>
             ${icons.check} ${text.shortcuts} <small>?</small>
           </button>
         </section>
@@ -233,7 +241,8 @@ export class Menu extends LitElement {
       (best, latency, at) => (Math.abs(latency - value) < Math.abs((LATENCIES[best] ?? 0) - value) ? at : best),
       0,
     )
-    const shown = view.latency === null ? text.latencyAutomatic : seconds(view.latency)
+    const present = view.target === null ? '' : seconds(Math.round(view.target / 10) * 10)
+    const shown = view.latency === null ? text.latencyAutomatic(present) : seconds(view.latency)
     return html`
       <div class="latency">
         <header>

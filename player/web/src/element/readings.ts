@@ -25,10 +25,9 @@ export class Readings extends LitElement {
 
       /* It lies over any picture: dark and all but opaque, whatever the page's scheme. */
       .readings {
-        background: rgb(18 19 22 / 95%);
+        background: rgb(18 19 22 / 98%);
         padding: 10px 12px 12px 18px;
-        inline-size: 332px;
-        max-inline-size: 100%;
+        inline-size: 100%;
         font-size: 12.5px;
         line-height: 1.5;
       }

@@ -157,6 +157,7 @@ export const stageStyles = css`
     position: absolute;
     inset-block-end: calc(100% - 6px);
     inset-inline-end: max(12px, (100% - 720px) / 2);
+    inline-size: 304px;
     max-inline-size: calc(100% - 24px);
     max-block-size: calc(100cqb - 110px);
     animation: rise var(--quick) both;
@@ -167,6 +168,7 @@ export const stageStyles = css`
     z-index: 2;
     inset-block-start: 68px;
     inset-inline-start: 32px;
+    inline-size: 340px;
     max-inline-size: calc(100% - 24px);
     animation: rise var(--quick) both;
   }
@@ -223,6 +225,16 @@ export const stageStyles = css`
     .readings {
       inset-inline: 12px;
       inset-block-start: 58px;
+      inline-size: auto;
+    }
+
+    .reading .tap {
+      display: none;
+    }
+
+    live-room-menu {
+      inset-inline: 12px;
+      inline-size: auto;
     }
   }
 

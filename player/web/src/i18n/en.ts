@@ -47,7 +47,7 @@ export const en = {
   automatic: 'Automatic',
   automaticNow: (rendition: string) => `Automatic (${rendition})`,
   latency: 'Latency',
-  latencyAutomatic: 'As the streamer set it',
+  latencyAutomatic: (present: string) => `Automatic${present && ` (${present})`}`,
   latencyHint: 'Less is closer to the moment, more is steadier on a poor network.',
   lowest: 'closest',
   steadiest: 'steadiest',
@@ -63,7 +63,7 @@ export const en = {
   keyStatistics: 'Statistics',
   keyHelp: 'This help',
 
-  statLatency: 'Latency (half / 95 %)',
+  statLatency: 'Latency (median / 95 %)',
   statGlass: 'Glass to glass',
   statTarget: 'Target',
   statBuffer: 'Buffer (picture / sound)',

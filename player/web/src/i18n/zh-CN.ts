@@ -49,7 +49,7 @@ export const zhCN: Strings = {
   automatic: '自动',
   automaticNow: (rendition) => `自动（${rendition}）`,
   latency: '延迟',
-  latencyAutomatic: '由主播决定',
+  latencyAutomatic: (present) => `自动${present && `（${present}）`}`,
   latencyHint: '延迟越低越接近现场，越高在较差的网络下越稳定。',
   lowest: '更实时',
   steadiest: '更稳定',
