@@ -39,7 +39,7 @@ pub struct Config {
     pub token: Option<String>,
 
     /// What to show: pattern, file:PATH (MP4), y4m:PATH (y4m:- is standard input), screen (X11, the one that
-    /// DISPLAY names), camera[:DEVICE] (V4L2)
+    /// DISPLAY names), `camera[:DEVICE]` (V4L2)
     #[arg(long, env = "PUBLISHER_SOURCE", value_name = "SOURCE", default_value = "pattern")]
     pub source: SourceSpec,
 
@@ -51,7 +51,7 @@ pub struct Config {
     #[arg(long = "loop", env = "PUBLISHER_LOOP")]
     pub repeat: bool,
 
-    /// A quality on offer: WIDTHxHEIGHT[@FPS][:BITRATE], as in 1280x720@30:2M; may be given several times,
+    /// A quality on offer: `WIDTHxHEIGHT[@FPS][:BITRATE]`, as in 1280x720@30:2M; may be given several times,
     /// best first. Default: the source's size, at most 1280x720, at the source's frame rate
     #[arg(long, env = "PUBLISHER_RENDITION", value_name = "RENDITION", value_delimiter = ',')]
     pub rendition: Vec<rendition::Spec>,
