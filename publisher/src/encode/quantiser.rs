@@ -170,12 +170,11 @@ impl Quantiser {
         // What leaves the last second with this picture counts at once.
         if self.second.len() + 1 == self.pictures {
             let full = self.mean * self.pictures as f64;
-            let before = self.second.iter().sum::<f64>();
-            let second = |qp: f64| before + self.models[layer].bits(qp, 0.0);
-            if second(qp) > full * HIGH {
+            let second = self.second.iter().sum::<f64>() + self.models[layer].bits(qp, 0.0);
+            if second > full * HIGH {
                 qp += 1.0;
-            } else if second(qp) < full * LOW {
-                qp -= if second(qp - 1.0) < full * LOW { 2.0 } else { 1.0 };
+            } else if second < full * LOW {
+                qp -= 1.0;
             }
         }
         // openh264 leaves what stands still as it is until the quantiser is much finer, and then codes all
@@ -283,7 +282,7 @@ impl Quantiser {
 /// differ from the next.
 const KEY_EXTRA: f64 = 0.054;
 /// Where key frames are fewer a second, the others get no more.
-const FEW_KEYS: f64 = 0.6;
+const FEW_KEYS: f64 = 0.58;
 /// Bounds of a key frame's size, in mean pictures.
 const KEY_LEAST: f64 = 1.8;
 const KEY_MOST: f64 = 6.0;
