@@ -161,3 +161,6 @@ impl Fetchbox {
 fn cost(object: &Object) -> usize {
     object.payload.len() + object.properties.0.len() + 96
 }
+
+#[cfg(test)]
+mod tests;

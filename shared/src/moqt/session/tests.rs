@@ -12,6 +12,7 @@ mod fetch;
 mod going;
 mod ids;
 mod namespaces;
+mod random;
 mod requests;
 mod setup;
 mod subscribe;

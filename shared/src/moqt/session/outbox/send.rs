@@ -148,7 +148,7 @@ impl Outbox {
     /// The next datagram that is still worth sending.
     pub(crate) fn next_datagram(&mut self, now: Instant) -> Option<Bytes> {
         let alias = self.alias?;
-        let timeout = super::smaller(self.object_timeout, self.subgroup_timeout);
+        let timeout = super::change::smaller(self.object_timeout, self.subgroup_timeout);
         while let Some((at, object)) = self.datagrams.pop_front() {
             if timeout.is_some_and(|timeout| now.saturating_duration_since(at) > timeout) {
                 self.skip(object.subgroup.group, 1);

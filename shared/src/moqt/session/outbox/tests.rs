@@ -4,7 +4,7 @@ use super::*;
 use crate::moqt::{
     ObjectId, Priority, Properties, Status,
     priority::send_order,
-    wire::{Datagram, ObjectReader, StreamHeader},
+    wire::{Datagram, ObjectReader, Parameters, StreamHeader},
 };
 
 mod bounds;
