@@ -15,7 +15,8 @@ fn main() -> ExitCode {
         }
     };
     // A terminal that shows pictures has no room for messages of less weight.
-    let level = if config.display == DisplayKind::Terminal { "error" } else { "warn,player=info" };
+    let level =
+        if config.display == DisplayKind::Terminal { "error" } else { "warn,winit=error,player=info" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -1,6 +1,9 @@
 //! Where pictures are shown.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::{
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc},
+    time::Duration,
+};
 
 use shared::{
     media::{Picture, timecode},
@@ -48,6 +51,9 @@ pub(crate) struct Viewer {
     /// What is watched.
     pub(crate) room: Room,
 }
+
+/// For so long it is to be read that the broadcast has ended, before the display goes.
+const LAST_WORDS: Duration = Duration::from_secs(3);
 
 /// Tells when a picture was really shown. Bounded: where nobody listens, measurements are lost.
 #[derive(Debug, Clone)]
@@ -141,7 +147,7 @@ impl Slot {
     }
 
     /// Waits for a change after `seen`, or for `most`; takes what there is.
-    fn wait(&self, seen: u64, most: std::time::Duration) -> Screen {
+    fn wait(&self, seen: u64, most: Duration) -> Screen {
         let screen = self.lock();
         let waited = self.changed.wait_timeout_while(screen, most, |screen| screen.version == seen);
         let (mut screen, _) = waited.unwrap_or_else(PoisonError::into_inner);

@@ -5,7 +5,7 @@ use std::{
     io::{self, Write as _},
     sync::Arc,
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context;
@@ -19,7 +19,7 @@ use shared::{
     naming::Room,
 };
 
-use super::{Display, Reporter, Screen, Slot, Viewer, scale};
+use super::{Display, LAST_WORDS, Reporter, Screen, Slot, Viewer, scale};
 use crate::{session::Control, sound::Volume, state::State, stats::Report};
 
 /// A terminal that shows the newest picture at its own pace. The terminal is as before once it is closed
@@ -103,14 +103,19 @@ impl Drop for Guard {
 fn draw(slot: &Slot, reporter: &Reporter, viewer: &Viewer) -> io::Result<()> {
     let Viewer { control, volume, room } = viewer;
     let mut corner = Corner::Help;
+    let mut leaves = false;
+    let mut closed_at = None;
     let mut seen = 0;
     let mut size = None;
     loop {
         let screen = slot.wait(seen, KEYS);
         seen = screen.version;
         if screen.is_closed {
-            tracing::debug!(left_out = screen.replaced, "the terminal is given back");
-            return Ok(());
+            let closed = *closed_at.get_or_insert_with(Instant::now);
+            if screen.state != State::Ended || leaves || closed.elapsed() > LAST_WORDS {
+                tracing::debug!(left_out = screen.replaced, "the terminal is given back");
+                return Ok(());
+            }
         }
         while event::poll(Duration::ZERO)? {
             if let Event::Key(key) = event::read()?
@@ -118,17 +123,16 @@ fn draw(slot: &Slot, reporter: &Reporter, viewer: &Viewer) -> io::Result<()> {
             {
                 let ctrl_c = key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL);
                 match key.code {
-                    KeyCode::Char('q') | KeyCode::Esc => {
-                        let _ = control.try_send(Control::Quit);
-                    }
-                    _ if ctrl_c => {
-                        let _ = control.try_send(Control::Quit);
-                    }
+                    KeyCode::Char('q') | KeyCode::Esc => leaves = true,
+                    _ if ctrl_c => leaves = true,
                     KeyCode::Char('m') => volume.toggle(),
                     KeyCode::Char('s') => corner = corner.other(),
                     _ => {}
                 }
             }
+        }
+        if leaves {
+            let _ = control.try_send(Control::Quit);
         }
         let (columns, rows) = terminal::size()?;
         if size != Some((columns, rows)) {

@@ -26,7 +26,7 @@ pub(super) fn centred(pixels: &mut [u32], width: usize, height: usize, text: &st
 pub(super) fn corner(pixels: &mut [u32], width: usize, height: usize, lines: &[String]) {
     let longest = lines.iter().map(|line| line.chars().count()).max().unwrap_or_default();
     let (columns, rows) = (longest + 2, lines.len() + 1);
-    let size = (width / 3 / (columns * DOTS)).clamp(1, 3);
+    let size = (width / 2 / (columns * DOTS)).clamp(1, 3);
     let step = DOTS * size * 3 / 2;
     if lines.is_empty() || columns * DOTS * size > width || rows * step > height {
         return;

@@ -1,21 +1,22 @@
 //! The picture in a desktop window.
 
-use std::{num::NonZeroU32, rc::Rc, sync::Arc};
+use std::{num::NonZeroU32, rc::Rc, sync::Arc, time::Instant};
 
 use anyhow::Context as _;
 use shared::media::{Picture, Resolution};
 use softbuffer::{Context, Surface};
+use tokio::sync::mpsc::error::TrySendError;
 use winit::{
     application::ApplicationHandler,
     dpi::{LogicalSize, PhysicalSize},
-    event::{ElementState, KeyEvent, WindowEvent},
+    event::{ElementState, KeyEvent, StartCause, WindowEvent},
     event_loop::{ActiveEventLoop, ControlFlow, EventLoop, EventLoopProxy},
     keyboard::{Key, NamedKey},
     window::{self, Fullscreen, WindowId},
 };
 use yuv::{YuvPlanarImage, YuvRange, YuvStandardMatrix};
 
-use super::{Display, Reporter, Slot, Viewer, scale, text};
+use super::{Display, LAST_WORDS, Reporter, Slot, Viewer, scale, text};
 use crate::{session::Control, state::State, stats::Report};
 
 /// The playback's end of a window.
@@ -71,9 +72,10 @@ pub(crate) struct Window {
 /// # Errors
 /// Where there is no desktop.
 pub(crate) fn open(reporter: Reporter, viewer: Viewer) -> anyhow::Result<(Handle, Window)> {
-    let events = EventLoop::with_user_event()
-        .build()
-        .context("there is no desktop to open a window on: use --display terminal or none")?;
+    let events = EventLoop::with_user_event().build().map_err(|error| {
+        tracing::debug!(%error, "no event loop");
+        anyhow::anyhow!("there is no desktop to open a window on: use --display terminal or none")
+    })?;
     events.set_control_flow(ControlFlow::Wait);
     let slot = Arc::new(Slot::new());
     let handle = Handle { slot: Arc::clone(&slot), proxy: events.create_proxy() };
@@ -150,12 +152,21 @@ impl ApplicationHandler<Changed> for App {
         }
     }
 
+    fn new_events(&mut self, events: &ActiveEventLoop, cause: StartCause) {
+        if matches!(cause, StartCause::ResumeTimeReached { .. }) {
+            events.exit();
+        }
+    }
+
     fn user_event(&mut self, events: &ActiveEventLoop, Changed: Changed) {
         let screen = self.slot.take();
         if screen.is_closed {
             tracing::debug!(left_out = screen.replaced, "the window is closed");
-            events.exit();
-            return;
+            if screen.state != State::Ended {
+                events.exit();
+                return;
+            }
+            events.set_control_flow(ControlFlow::WaitUntil(Instant::now() + LAST_WORDS));
         }
         if screen.state != self.state {
             self.state = screen.state;
@@ -183,11 +194,11 @@ impl ApplicationHandler<Changed> for App {
 
     fn window_event(&mut self, events: &ActiveEventLoop, _: WindowId, event: WindowEvent) {
         match event {
-            WindowEvent::CloseRequested => self.quit(),
+            WindowEvent::CloseRequested => self.quit(events),
             WindowEvent::KeyboardInput {
                 event: KeyEvent { logical_key, state: ElementState::Pressed, repeat: false, .. },
                 ..
-            } => self.key(&logical_key),
+            } => self.key(events, &logical_key),
             WindowEvent::Resized(size) => {
                 self.tell_size(size);
                 if let Some(open) = &self.open {
@@ -205,9 +216,9 @@ impl ApplicationHandler<Changed> for App {
 }
 
 impl App {
-    fn key(&mut self, key: &Key) {
+    fn key(&mut self, events: &ActiveEventLoop, key: &Key) {
         match key.as_ref() {
-            Key::Character("q") | Key::Named(NamedKey::Escape) => self.quit(),
+            Key::Character("q") | Key::Named(NamedKey::Escape) => self.quit(events),
             Key::Character("f") => {
                 if let Some(open) = &self.open {
                     let full = open.window.fullscreen().is_some();
@@ -237,12 +248,15 @@ impl App {
         }
     }
 
-    fn quit(&self) {
-        let _ = self.viewer.control.try_send(Control::Quit);
+    fn quit(&self, events: &ActiveEventLoop) {
+        if let Err(TrySendError::Closed(_)) = self.viewer.control.try_send(Control::Quit) {
+            // The session is over already: only the window is left.
+            events.exit();
+        }
     }
 
     fn fail(&mut self, events: &ActiveEventLoop, error: anyhow::Error) {
-        self.quit();
+        let _ = self.viewer.control.try_send(Control::Quit);
         self.failure = Some(error);
         events.exit();
     }
