@@ -35,7 +35,7 @@ fn message(kind: u8, id: u64) -> Message {
             Message::SubscribeNamespace(SubscribeNamespace { request, prefix, parameters })
         }
         5 | 6 => {
-            let parameters = Parameters { forward: Some(id % 3 == 0), ..parameters };
+            let parameters = Parameters { forward: Some(id.is_multiple_of(3)), ..parameters };
             Message::RequestUpdate(RequestUpdate { request, parameters })
         }
         7 => Message::RequestOk(RequestOk::default()),
