@@ -179,3 +179,9 @@ fn h264_bitstreams() {
     ];
     withstands(fuzz::sps, &valid);
 }
+
+#[test]
+fn timecodes() {
+    let picture: Vec<u8> = [200, 200].into_iter().chain((0..3000_u32).map(|at| (at * 7) as u8)).collect();
+    withstands(fuzz::timecode, &picture);
+}

@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use shared::{
     catalog::Catalog,
     loc,
-    media::h264,
+    media::{h264, timecode},
     moqt::{
         FetchItem, GroupOrder, Object, Priority, Properties,
         wire::{
@@ -130,12 +130,21 @@ pub fn catalog(data: &[u8]) {
     assert!(catalog.apply(data).is_err(), "a catalog is no update");
 }
 
-/// H.264: an access unit and a sequence parameter set.
+/// H.264: an access unit, a sequence parameter set and a file's configuration.
 pub fn sps(data: &[u8]) {
     let _ = h264::parse_sps(data);
+    let _ = h264::AvcConfig::parse(data);
     let _ = h264::is_keyframe(data);
     for unit in h264::units(data) {
         let _ = h264::kind(unit);
         let _ = h264::parse_sps(unit);
     }
+}
+
+/// The timecode in a picture of a width and a stride that the first bytes say.
+pub fn timecode(data: &[u8]) {
+    let [width, stride, luma @ ..] = data else { return };
+    let (width, stride) = (usize::from(*width), usize::from(*stride));
+    let _ = timecode::read(luma, stride, width);
+    let _ = timecode::read(luma, 4 * stride, 4 * width);
 }
