@@ -4,19 +4,18 @@
 //! group's keyframe. What an enhancement layer lacks is left out, with what needs it. Something that is
 //! missing may still come, and is waited for until it is due.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
-use bytes::Bytes;
 use shared::{
     loc,
-    media::{AudioFrame, FrameKind, TemporalLayer, Timestamp, VideoFrame, h264},
+    media::{TemporalLayer, Timestamp, VideoFrame},
     moqt::{GroupId, Item, Object, ObjectId, Status, SubgroupEnd, SubgroupId},
 };
 
+mod group;
 mod sound;
+
+use group::{Group, Lane, Waiting, waiting};
 
 pub(crate) use sound::{Packet, Sound};
 
@@ -45,29 +44,6 @@ pub(crate) struct Video {
     lost: Lost,
     /// A group ended before its time: a keyframe would help.
     broken: Option<GroupId>,
-}
-
-#[derive(Debug, Default)]
-struct Group {
-    lanes: BTreeMap<SubgroupId, Lane>,
-    /// No object with this ID or a larger one is in the group.
-    end: Option<ObjectId>,
-}
-
-#[derive(Debug, Default)]
-struct Lane {
-    frames: VecDeque<Waiting>,
-    end: Option<SubgroupEnd>,
-    /// An object could not be read: what follows it in this lane is not decodable.
-    damaged: bool,
-}
-
-#[derive(Debug)]
-struct Waiting {
-    id: ObjectId,
-    frame: VideoFrame,
-    /// Needs nothing but the base layer.
-    base_sync: bool,
 }
 
 /// What is known of the object that is next.
@@ -398,44 +374,6 @@ impl Video {
         }
         self.last = Some(timestamp);
     }
-}
-
-impl Group {
-    /// The keyframe that opens it, where it is here and unread.
-    fn key(&self) -> Option<&Waiting> {
-        let front = self.lanes.get(&BASE)?.frames.front()?;
-        (front.id == ObjectId(0) && front.frame.kind == FrameKind::Key).then_some(front)
-    }
-
-    fn is_broken(&self) -> bool {
-        self.lanes
-            .get(&BASE)
-            .is_some_and(|base| base.damaged || matches!(base.end, Some(SubgroupEnd::Reset(_))))
-    }
-}
-
-fn waiting(object: Object, header: &loc::Header) -> Option<Waiting> {
-    if object.payload.is_empty() {
-        return None;
-    }
-    let from_subgroup = TemporalLayer(u8::try_from(object.subgroup.id.0).unwrap_or(u8::MAX));
-    let layer = header.marking.map_or(from_subgroup, |marking| marking.layer);
-    let base_sync = header
-        .marking
-        .is_some_and(|marking| marking.base_layer_sync || (marking.discardable && layer == TemporalLayer(1)));
-    let kind = if h264::is_keyframe(&object.payload) { FrameKind::Key } else { FrameKind::Delta };
-    Some(Waiting {
-        id: object.id,
-        frame: VideoFrame { timestamp: header.timestamp, kind, layer, payload: object.payload },
-        base_sync,
-    })
-}
-
-/// A sound packet out of an object; `None` where it is none.
-fn packet(object: &Object, duration: impl Fn(&Bytes) -> Option<Duration>) -> Option<AudioFrame> {
-    let header = loc::Header::decode(&object.properties).ok()?;
-    let duration = duration(&object.payload)?;
-    Some(AudioFrame { timestamp: header.timestamp, duration, payload: object.payload.clone() })
 }
 
 #[cfg(test)]

@@ -195,7 +195,7 @@ enum Screen {
     Elsewhere,
     /// Runs the window.
     #[cfg(feature = "window")]
-    Window(display::window::Window),
+    Window(Box<display::window::Window>),
 }
 
 impl Screen {
@@ -222,7 +222,7 @@ fn open_display(
         #[cfg(feature = "window")]
         DisplayKind::Window => {
             let (handle, window) = display::window::open(reporter, viewer)?;
-            (Box::new(handle), Screen::Window(window))
+            (Box::new(handle), Screen::Window(Box::new(window)))
         }
         #[cfg(not(feature = "window"))]
         DisplayKind::Window => bail!("this build has no window: use --display terminal or none"),

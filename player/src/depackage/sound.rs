@@ -4,11 +4,12 @@ use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 use shared::{
+    loc,
     media::{AudioFrame, Timestamp},
     moqt::{GroupId, Item, Object, ObjectId, Status},
 };
 
-use super::{Lost, packet};
+use super::Lost;
 
 /// One sound track: each object is a group of its own.
 #[derive(Debug)]
@@ -128,4 +129,11 @@ fn between(last: (GroupId, ObjectId), next: (GroupId, ObjectId)) -> u64 {
     } else {
         next.0.0.saturating_sub(last.0.0).saturating_sub(1)
     }
+}
+
+/// A sound packet out of an object; `None` where it is none.
+fn packet(object: &Object, duration: impl Fn(&Bytes) -> Option<Duration>) -> Option<AudioFrame> {
+    let header = loc::Header::decode(&object.properties).ok()?;
+    let duration = duration(&object.payload)?;
+    Some(AudioFrame { timestamp: header.timestamp, duration, payload: object.payload.clone() })
 }

@@ -1,3 +1,4 @@
+use bytes::Bytes;
 use shared::{
     loc::{FrameMarking, Header},
     moqt::{Location, Priority, Properties, ResetCode, Subgroup},

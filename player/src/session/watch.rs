@@ -112,10 +112,11 @@ impl Driver {
                     }
                 },
                 Some(answer) = feeds.requests.join_next() => {
-                    if let Ok((role, track, answer)) = answer {
-                        if !self.granted(role, track, answer, &mut feeds).await && !ending {
-                            give_up.get_or_insert(Instant::now() + LAST_OBJECTS);
-                        }
+                    if let Ok((role, track, answer)) = answer
+                        && !self.granted(role, track, answer, &mut feeds).await
+                        && !ending
+                    {
+                        give_up.get_or_insert(Instant::now() + LAST_OBJECTS);
                     }
                 }
                 received = receive(&mut feeds.video) => {
