@@ -1,8 +1,9 @@
 //! Which quantiser each picture is coded with, so that every second holds the bitrate. Pure.
 //!
 //! With openh264's own rate control, seconds that begin just before a key frame or just after one miss the
-//! bitrate by some 15 %, and more after a scene cut (`benches/encode` prints it). Here the size of a picture is foretold from earlier ones of its kind (key frame, or its temporal layer), and the quantiser
-//! follows from the size that the account of the last second leaves room for.
+//! bitrate by some 15 % (`benches/encode` prints it). Here the size of a picture is foretold from earlier
+//! ones of its kind (key frame, or its temporal layer), and the quantiser follows from the size that the
+//! account of the last second leaves room for.
 //!
 //! A key frame is larger than its neighbours, so the second that it enters cannot hold as much as the one
 //! before: all others get a little less than the mean, a second without a key frame lies about as far below
