@@ -23,7 +23,7 @@ use shared::{naming::Room, transport::tls};
 /// second), rttMs, loss (share of packets), bufferMs, delayMs, rate.
 #[derive(Debug, Parser)]
 #[command(name = "player", version, verbatim_doc_comment)]
-struct Cli {
+pub(crate) struct Cli {
     /// The relay: moqt://host:port (raw QUIC) or https://host:port (WebTransport).
     #[arg(long, env = "PLAYER_RELAY")]
     relay: Option<String>,
@@ -287,15 +287,24 @@ impl fmt::Display for DisplayKind {
 }
 
 #[cfg(test)]
+impl Cli {
+    /// Settings for a test, with a relay and a room.
+    pub(crate) fn settings(arguments: &[&str]) -> Result<Config, ConfigError> {
+        let all = ["player", "--relay", "moqt://localhost:4443", "--room", "demo"];
+        let cli =
+            Self::try_parse_from(all.iter().chain(arguments)).map_err(|e| ConfigError(e.to_string()))?;
+        Config::resolve(cli)
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use std::io::Write as _;
 
     use super::*;
 
     fn resolve(arguments: &[&str]) -> Result<Config, ConfigError> {
-        let all = ["player", "--relay", "moqt://localhost:4443", "--room", "demo"];
-        let cli = Cli::try_parse_from(all.iter().chain(arguments)).map_err(|e| ConfigError(e.to_string()))?;
-        Config::resolve(cli)
+        Cli::settings(arguments)
     }
 
     #[test]

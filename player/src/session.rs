@@ -23,6 +23,8 @@ use crate::{
 };
 
 mod catalog;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 /// Names one subscription to a media track for as long as the process lives.
@@ -154,6 +156,7 @@ impl Driver {
                 Ok((session, kind)) => {
                     reached = true;
                     backoff = Backoff::default();
+                    let _ = self.events.send(Event::Path(kind, session.stats())).await;
                     match self.stay(&session, kind).await? {
                         Turn::Leave(leave) => return Ok(leave),
                         Turn::Offline => {}
