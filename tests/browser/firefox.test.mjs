@@ -3,22 +3,25 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { join } from 'node:path';
 import puppeteer from 'puppeteer-core';
+import { Loudspeaker } from './loudspeaker.mjs';
 import { pictures, Room, sleep, until } from './room.mjs';
 
-let browser, room;
+let browser, room, loudspeaker;
 before(async () => {
   room = await Room.open();
   room.publishPattern('demo');
+  loudspeaker = await Loudspeaker.open();
   browser = await puppeteer.launch({
     browser: 'firefox',
     executablePath: process.env.FIREFOX ?? '/usr/bin/firefox-esr',
     headless: true,
-    extraPrefsFirefox: { 'media.autoplay.default': 0 },
+    env: loudspeaker.environment,
   });
 });
 after(async () => {
   await browser?.close();
   await room?.close();
+  await loudspeaker?.close();
 });
 
 test('plays the pattern with sound', async () => {

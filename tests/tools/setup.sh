@@ -9,7 +9,7 @@ say() { printf '\033[1m== %s\033[0m\n' "$*"; }
 fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 
 build=(nasm cmake make pkg-config gcc g++ ca-certificates)
-test=(chromium firefox-esr fonts-noto-cjk fonts-noto-core ffmpeg xvfb curl libasound2-dev libclang-dev)
+test=(chromium firefox-esr pulseaudio fonts-noto-cjk fonts-noto-core ffmpeg xvfb curl libasound2-dev libclang-dev)
 case "${1:-build}" in
   build) wanted=("${build[@]}") ;;
   test) wanted=("${build[@]}" "${test[@]}") ;;

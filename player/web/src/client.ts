@@ -8,6 +8,7 @@ import { missing } from './support'
 import workerUrl from './worker?worker&url'
 
 const RETRY_MS = [1_000, 2_000, 4_000, 8_000, 15_000] as const
+const MAX_READING = 16
 const PATIENT_STATES: readonly State[] = ['connecting', 'unreachable']
 
 /** Where the relay is. */
@@ -66,10 +67,13 @@ export class Client {
   #entered = 0
   #retry: ReturnType<typeof setTimeout> | null = null
   #startedAt = 0
+  #readings = 0
+  readonly #reading = new Map<number, (timecode: number | null) => void>()
 
   constructor(
     private readonly canvas: HTMLCanvasElement,
     private readonly changed: () => void,
+    private readonly coloured: (colours: ImageBitmap) => void,
   ) {}
 
   /** What the page shows at present. */
@@ -105,6 +109,14 @@ export class Client {
     this.#worker?.postMessage(command)
   }
 
+  /** The time that the test pattern burned into the picture on the canvas, microseconds; `null` where there is none. */
+  readTimecode(): Promise<number | null> {
+    if (!this.#worker || this.#reading.size >= MAX_READING) return Promise.resolve(null)
+    const id = ++this.#readings
+    this.send({ type: 'read-timecode', id })
+    return new Promise((resolve) => this.#reading.set(id, resolve))
+  }
+
   /** Asks the browser to let sound out; works inside a click or key press. */
   async resumeAudio(): Promise<boolean> {
     return (await this.#audio?.resume()) ?? false
@@ -121,6 +133,8 @@ export class Client {
     this.send({ type: 'disconnect' })
     this.#worker?.terminate()
     this.#worker = null
+    for (const resolve of this.#reading.values()) resolve(null)
+    this.#reading.clear()
     this.#audio?.close()
     this.#audio = null
   }
@@ -195,6 +209,13 @@ export class Client {
       case 'statistics':
         this.statistics = notice.statistics
         this.changed()
+        break
+      case 'colours':
+        this.coloured(notice.colours)
+        break
+      case 'timecode':
+        this.#reading.get(notice.id)?.(notice.timecode)
+        this.#reading.delete(notice.id)
         break
     }
   }

@@ -1,6 +1,6 @@
 /** The canvas: decoded pictures wait here until their time, then are drawn. */
 
-import { height as timecodeHeight, lumaOfPlane, read } from './timecode'
+import { height as timecodeHeight, lumaOfPlane, lumaOfRgba, read } from './timecode'
 
 interface Waiting {
   readonly picture: VideoFrame
@@ -18,10 +18,14 @@ export interface Events {
   /** The time read from a picture's pixels when it was drawn, milliseconds since the Unix epoch. */
   timecode(captured: number, drawnAt: number): void
   size(width: number, height: number): void
+  /** The picture in a handful of pixels. */
+  colours(colours: ImageBitmap): void
 }
 
 const MAX_WAITING = 24
+const MIN_TIMECODE_WIDTH = 80
 const TIMECODE_EVERY = 6
+const COLOURS_EVERY_MS = 2_000
 
 /** Draws on one canvas. Full, it drops its oldest picture. */
 export class Display {
@@ -29,6 +33,8 @@ export class Display {
   #waiting: Waiting[] = []
   #lastShown = -Infinity
   #drawn = 0
+  #colouredAt = -Infinity
+  readonly #few = new OffscreenCanvas(5, 3)
 
   /** @throws where the canvas gives no 2D context. */
   constructor(
@@ -89,6 +95,14 @@ export class Display {
     if (first) this.#paint(first)
   }
 
+  /** The time that the test pattern burned into the canvas's pixels, microseconds; `null` where there is none. */
+  readTimecode(): number | null {
+    const { width } = this.canvas
+    if (width < MIN_TIMECODE_WIDTH || this.#drawn === 0) return null
+    const { data } = this.#context.getImageData(0, 0, width, timecodeHeight(width))
+    return read(lumaOfRgba(data, width), width)
+  }
+
   /** Drops what waits; the canvas stays as it is. */
   clear(): void {
     for (const { picture } of this.#waiting) picture.close()
@@ -113,8 +127,17 @@ export class Display {
     this.#lastShown = captured
     this.events.shown(captured, rendition)
     this.#drawn += 1
+    this.#tellColours(picture)
     if (this.#drawn % TIMECODE_EVERY === 1) void this.#readTimecode(picture)
     else picture.close()
+  }
+
+  #tellColours(picture: VideoFrame): void {
+    const now = this.now()
+    if (now - this.#colouredAt < COLOURS_EVERY_MS) return
+    this.#colouredAt = now
+    this.#few.getContext('2d', { alpha: false })?.drawImage(picture, 0, 0, this.#few.width, this.#few.height)
+    this.events.colours(this.#few.transferToImageBitmap())
   }
 
   async #readTimecode(picture: VideoFrame): Promise<void> {
@@ -122,13 +145,17 @@ export class Display {
     try {
       const width = picture.visibleRect?.width ?? picture.codedWidth
       const planar = picture.format === 'I420' || picture.format === 'NV12'
+      const packed = picture.format !== null && /^(RGB|BGR)[AX]$/.test(picture.format)
       const rows = timecodeHeight(width)
-      if (!planar || width < 80) return
+      if (!(planar || packed) || width < MIN_TIMECODE_WIDTH) return
       const rect = { x: picture.visibleRect?.x ?? 0, y: picture.visibleRect?.y ?? 0, width, height: rows }
       const bytes = new Uint8Array(picture.allocationSize({ rect }))
-      const [luma] = await picture.copyTo(bytes, { rect })
-      if (!luma) return
-      const timecode = read(lumaOfPlane(bytes.subarray(luma.offset), luma.stride), width)
+      const [plane] = await picture.copyTo(bytes, { rect })
+      if (!plane) return
+      const pixels = bytes.subarray(plane.offset)
+      // The code is black and white: the order of the colours does not matter.
+      const luma = packed ? lumaOfRgba(pixels, plane.stride / 4) : lumaOfPlane(pixels, plane.stride)
+      const timecode = read(luma, width)
       if (timecode !== null) this.events.timecode(timecode / 1000, drawnAt)
     } catch {
       // Some decoders' pictures cannot be read: then there is no such statistic.

@@ -50,6 +50,7 @@ export type Command =
   | { readonly type: 'viewport'; readonly width: number; readonly height: number }
   | { readonly type: 'audio'; readonly running: boolean; readonly output: number }
   | { readonly type: 'jump' }
+  | { readonly type: 'read-timecode'; readonly id: number }
 
 /** Worker to element. */
 export type Notice =
@@ -59,6 +60,9 @@ export type Notice =
   | { readonly type: 'size'; readonly width: number; readonly height: number }
   | { readonly type: 'first-picture' }
   | { readonly type: 'statistics'; readonly statistics: Statistics }
+  /** The picture in a handful of pixels, now and then. */
+  | { readonly type: 'colours'; readonly colours: ImageBitmap }
+  | { readonly type: 'timecode'; readonly id: number; readonly timecode: number | null }
 
 /** Worker to worklet. */
 export type Sound =

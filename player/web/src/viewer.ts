@@ -119,6 +119,9 @@ export class Viewer {
       case 'jump':
         this.#playhead.jump()
         break
+      case 'read-timecode':
+        this.notify({ type: 'timecode', id: command.id, timecode: this.display.readTimecode() })
+        break
     }
   }
 
@@ -155,7 +158,7 @@ export class Viewer {
 
   /** The display passed a picture over. */
   dropped(): void {
-    this.#meter.dropped += 1
+    if (!this.#settling) this.#meter.dropped += 1
   }
 
   /** The display read a time from pixels. */

@@ -22,6 +22,7 @@ function start(canvas: OffscreenCanvas, audio: MessagePort): void {
     dropped: () => viewer?.dropped(),
     timecode: (captured: number, drawnAt: number) => viewer?.timecode(captured, drawnAt),
     size: (width: number, height: number) => notify({ type: 'size', width, height }),
+    colours: (colours: ImageBitmap) => postMessage({ type: 'colours', colours } satisfies Notice, { transfer: [colours] }),
   }
   const running = new Viewer(new Display(canvas, events, now), audio, notify, now)
   viewer = running

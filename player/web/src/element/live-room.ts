@@ -8,7 +8,6 @@ import { choose, strings, type Language, type Strings } from '../i18n'
 import type { State } from '../messages'
 import { isRoom } from '../naming'
 import { NOTHING, type Statistics } from '../statistics'
-import { height as timecodeHeight, lumaOfRgba, read } from '../timecode'
 import { act, type Action } from './action'
 import './card'
 import './dock'
@@ -25,7 +24,6 @@ import { shapes, tokens } from './theme'
 
 const BEHIND_MS = 700
 const IDLE_MS = 3_000
-const AMBIENT_EVERY_MS = 2_000
 
 /**
  * Plays a room.
@@ -68,10 +66,8 @@ export class LiveRoom extends LitElement {
   #readings = false
   #idle = false
   #idleTimer: ReturnType<typeof setTimeout> | null = null
-  #ambientTimer: ReturnType<typeof setInterval> | null = null
   #reported: State | null = null
   #resized: ResizeObserver | null = null
-  #scratch: CanvasRenderingContext2D | null = null
 
   constructor() {
     super()
@@ -109,20 +105,8 @@ export class LiveRoom extends LitElement {
    * Reads the time that the test pattern burns into its pictures from the pixels on the canvas.
    * @returns microseconds since the Unix epoch; `null` where there is none.
    */
-  readTimecode(): number | null {
-    const picture = this.renderRoot.querySelector<HTMLCanvasElement>('.picture')
-    if (!picture || picture.width < 80 || !this.#client?.view.hasPicture) return null
-    const { width } = picture
-    const height = timecodeHeight(width)
-    this.#scratch ??= document.createElement('canvas').getContext('2d', { willReadFrequently: true })
-    const scratch = this.#scratch
-    if (!scratch) return null
-    if (scratch.canvas.width !== width || scratch.canvas.height !== height) {
-      scratch.canvas.width = width
-      scratch.canvas.height = height
-    }
-    scratch.drawImage(picture, 0, 0, width, height, 0, 0, width, height)
-    return read(lumaOfRgba(scratch.getImageData(0, 0, width, height).data, width), width)
+  readTimecode(): Promise<number | null> {
+    return this.#client?.readTimecode() ?? Promise.resolve(null)
   }
 
   override connectedCallback(): void {
@@ -132,7 +116,6 @@ export class LiveRoom extends LitElement {
     window.addEventListener('keydown', this.#key)
     window.addEventListener('languagechange', this.#redraw)
     this.addEventListener('live-room-action', this.#action as EventListener)
-    this.#ambientTimer = setInterval(() => this.#paintAmbient(), AMBIENT_EVERY_MS)
     if (this.hasUpdated) this.#enter()
   }
 
@@ -143,7 +126,6 @@ export class LiveRoom extends LitElement {
     window.removeEventListener('keydown', this.#key)
     window.removeEventListener('languagechange', this.#redraw)
     this.removeEventListener('live-room-action', this.#action as EventListener)
-    if (this.#ambientTimer !== null) clearInterval(this.#ambientTimer)
     this.#resized?.disconnect()
     this.#client?.close()
     this.#client = null
@@ -315,7 +297,7 @@ export class LiveRoom extends LitElement {
     if (!canvas || room === null || !isRoom(room) || locate === null) return
     const startedAt = document.readyState === 'complete' ? now() : now() - performance.now()
     if (!this.#client) {
-      this.#client = new Client(canvas, () => this.#changed())
+      this.#client = new Client(canvas, () => this.#changed(), (colours) => this.#shine(colours))
       this.#resized = new ResizeObserver(() => this.#measure())
       this.#resized.observe(canvas)
     }
@@ -459,13 +441,11 @@ export class LiveRoom extends LitElement {
   }
 
   /** Lets the picture's colours shine into the room around it. */
-  #paintAmbient(): void {
-    if (!this.#client?.view.hasPicture || document.visibilityState !== 'visible') return
+  #shine(colours: ImageBitmap): void {
     const ambient = this.renderRoot.querySelector<HTMLCanvasElement>('.ambient')
-    const picture = this.renderRoot.querySelector<HTMLCanvasElement>('.picture')
-    if (!ambient || !picture || ambient.offsetParent === null) return
-    ambient.getContext('2d')?.drawImage(picture, 0, 0, ambient.width, ambient.height)
-    ambient.classList.add('lit')
+    ambient?.getContext('2d')?.drawImage(colours, 0, 0, ambient.width, ambient.height)
+    ambient?.classList.add('lit')
+    colours.close()
   }
 
   static #recalledLanguage(): Language | null {
