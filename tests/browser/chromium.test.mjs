@@ -168,6 +168,8 @@ describe('a broadcast', () => {
     await photograph(phone, 'phone-side-menu-chinese-dark');
     await phone.keyboard.press('Escape');
     await photograph(phone, 'phone-side-chinese-dark');
+    await phone.keyboard.press('s');
+    await photograph(phone, 'phone-side-statistics-chinese-dark');
     await fits(phone);
     await phone.context().close();
     const light = await visit(browser, room.page('demo'), PHONE);

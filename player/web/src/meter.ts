@@ -10,7 +10,6 @@ const CAUGHT_UP_MS = 150
 
 /** The measurements of one viewer. Times are local milliseconds. */
 export class Meter {
-  dropped = 0
   malformed = 0
   tracksSkipped = 0
   rendition: string | null = null
@@ -21,6 +20,7 @@ export class Meter {
   readonly #bits = new Window(RATE_WINDOW_MS)
   readonly #frames = new Window(RATE_WINDOW_MS)
   #shown = 0
+  #dropped = 0
   #lastShownAt: number | null = null
   #caughtUp = false
   #startedAt = 0
@@ -78,6 +78,16 @@ export class Meter {
     if (heard?.state === 'playing' && now - heard.at < 500) this.#lipSync.add(now, captured - (now - heard.delay))
   }
 
+  /** A picture was passed over. On a late joiner's run to the live edge that is no loss. */
+  drop(): void {
+    if (this.#caughtUp) this.#dropped += 1
+  }
+
+  /** Pictures that were passed over. */
+  get dropped(): number {
+    return this.#dropped
+  }
+
   /** A time was read from the pixels of a picture drawn at `drawnAt`. */
   timecode(captured: number, drawnAt: number): void {
     if (this.#caughtUp) this.#pixels.add(drawnAt, drawnAt - captured)
@@ -100,7 +110,7 @@ export class Meter {
 
   /** What the time since the last call was like. */
   second(missed: number, groups: number, stalled: boolean): Second {
-    const { shown, dropped } = { shown: this.#shown, dropped: this.dropped }
+    const { shown, dropped } = { shown: this.#shown, dropped: this.#dropped }
     const before = this.#before
     this.#before = { shown, missed, groups, dropped }
     const lost = missed - before.missed + dropped - before.dropped

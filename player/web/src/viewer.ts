@@ -158,7 +158,7 @@ export class Viewer {
 
   /** The display passed a picture over. */
   dropped(): void {
-    if (!this.#settling) this.#meter.dropped += 1
+    this.#meter.drop()
   }
 
   /** The display read a time from pixels. */

@@ -15,6 +15,8 @@ export interface CardView {
   readonly detail: string | null
   /** Whole seconds to the next attempt. */
   readonly retryIn: number | null
+  /** Whether there was a picture before. */
+  readonly interrupted: boolean
 }
 
 interface Message {
@@ -170,6 +172,7 @@ export class Card extends LitElement {
       case 'paused':
         return { icon: icons.pause, title: text.paused, more: [text.pausedMore] }
       case 'offline':
+        if (view.interrupted) return { icon: icons.plug, title: text.interrupted, more: [text.interruptedMore] }
         return { icon: icons.moon, title: text.offline, more: [text.offlineMore] }
       case 'ended':
         return { icon: icons.flag, title: text.ended, more: [text.endedMore] }

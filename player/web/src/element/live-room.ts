@@ -173,19 +173,19 @@ export class LiveRoom extends LitElement {
             ${veiled
               ? html`<live-room-card
                   .strings=${text}
-                  .view=${{ state, detail: view?.detail ?? null, retryIn: this.#retryIn }}
+                  .view=${{ state, detail: view?.detail ?? null, retryIn: this.#retryIn, interrupted: picture }}
                 ></live-room-card>`
               : nothing}
           </div>
           ${this.#tap(text, playing)}
+          ${this.#readings
+            ? html`<live-room-readings
+                class="readings"
+                .strings=${text}
+                .statistics=${this.statistics}
+              ></live-room-readings>`
+            : nothing}
         </div>
-        ${this.#readings
-          ? html`<live-room-readings
-              class="readings"
-              .strings=${text}
-              .statistics=${this.statistics}
-            ></live-room-readings>`
-          : nothing}
         ${this.#panel === 'help'
           ? html`<div class="modal" @click=${this.#closePanelOutside}>
               <live-room-help .strings=${text}></live-room-help>
@@ -280,7 +280,7 @@ export class LiveRoom extends LitElement {
       live: text.live,
       buffering: text.buffering,
       paused: text.paused,
-      offline: text.offline,
+      offline: this.#client?.view.hasPicture ? text.interrupted : text.offline,
       ended: text.ended,
       'not-allowed': text.notAllowed,
       unreachable: text.unreachable,

@@ -114,14 +114,15 @@ export const stageStyles = css`
     pointer-events: auto;
   }
 
+  /* Over a picture words are light on dark, whatever the page's scheme. */
   .veil.over {
-    background: light-dark(rgb(250 248 243 / 84%), rgb(11 12 14 / 76%));
+    background: rgb(11 12 14 / 82%);
+    color-scheme: dark;
+    color: #f1efe9;
   }
 
   .room[data-state='buffering'] .veil.over {
-    background: rgb(0 0 0 / 38%);
-    color-scheme: dark;
-    color: #f1efe9;
+    background: rgb(0 0 0 / 45%);
     transition-delay: 250ms;
   }
 
@@ -164,12 +165,15 @@ export const stageStyles = css`
   }
 
   .readings {
-    position: absolute;
+    place-self: start;
     z-index: 2;
-    inset-block-start: 68px;
-    inset-inline-start: 32px;
     inline-size: 340px;
     max-inline-size: calc(100% - 24px);
+    max-block-size: 100cqb;
+    overflow-y: auto;
+    border-radius: 20px;
+    margin-inline-start: calc((100cqi - min(100cqi, 100cqb * var(--aspect))) / 2 + 16px);
+    margin-block-start: calc((100cqb - min(100cqb, 100cqi / var(--aspect))) / 2 + 30px);
     animation: rise var(--quick) both;
   }
 
@@ -223,9 +227,9 @@ export const stageStyles = css`
     }
 
     .readings {
-      inset-inline: 12px;
-      inset-block-start: 58px;
       inline-size: auto;
+      justify-self: stretch;
+      margin: 0 12px;
     }
 
     .reading .tap {
@@ -281,7 +285,8 @@ export const stageStyles = css`
     }
 
     .readings {
-      inset-block-start: 12px;
+      max-block-size: calc(100cqb - 96px);
+      margin-block-start: 12px;
     }
 
     .idle :is(.top, .bottom):not(:focus-within) {

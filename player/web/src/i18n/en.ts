@@ -13,6 +13,8 @@ export const en = {
   pausedMore: 'Playing again goes straight to live.',
   offline: 'Nobody is on air yet',
   offlineMore: 'Stay here: the picture appears by itself as soon as the streamer starts.',
+  interrupted: 'The stream is interrupted',
+  interruptedMore: 'Stay here: it goes on by itself as soon as the streamer is back.',
   ended: 'The stream has ended',
   endedMore: 'Thank you for watching. If it starts again, it appears here.',
   notAllowed: 'You cannot watch this room',

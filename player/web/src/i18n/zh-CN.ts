@@ -15,6 +15,8 @@ export const zhCN: Strings = {
   pausedMore: '继续播放时会直接回到最新画面。',
   offline: '主播还没有开播',
   offlineMore: '请稍候，开播后画面会自动出现。',
+  interrupted: '直播中断了',
+  interruptedMore: '请稍候，主播回来后画面会自动恢复。',
   ended: '直播已结束',
   endedMore: '感谢观看。如果再次开播，画面会自动出现。',
   notAllowed: '您无法观看这个直播间',
