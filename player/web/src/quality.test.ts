@@ -36,6 +36,16 @@ describe('the automatic choice', () => {
     }
   })
 
+  it('holds nothing against the network that the viewer asked for', () => {
+    const chooser = new Chooser()
+    chooser.offer(ladder, desktop, 0)
+    chooser.judge(bad, desktop, 1_000)
+    chooser.excuse(1_500)
+    for (const now of [2_000, 3_000]) expect(chooser.judge(bad, desktop, now)).toBe(false)
+    expect(chooser.judge(bad, desktop, 4_000)).toBe(false)
+    expect(chooser.judge(bad, desktop, 5_000)).toBe(true)
+  })
+
   it('goes down when seconds are bad, and up again when they stay good', () => {
     const chooser = new Chooser()
     chooser.offer(ladder, desktop, 0)

@@ -64,6 +64,12 @@ export class Chooser {
     return false
   }
 
+  /** The viewer joined, jumped or chose another latency at `now`: what is missed by that is nobody's fault. */
+  excuse(now: number): void {
+    this.#changedAt = now
+    this.#bad = 0
+  }
+
   #go(index: number, now: number): boolean {
     this.#index = index
     this.#changedAt = now

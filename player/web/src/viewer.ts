@@ -107,6 +107,7 @@ export class Viewer {
         this.#play()
         break
       case 'latency':
+        if (command.target !== this.#target) this.#chooser.excuse(this.now())
         this.#target = command.target
         this.#retarget()
         break
@@ -118,6 +119,7 @@ export class Viewer {
         break
       case 'jump':
         this.#playhead.jump()
+        this.#chooser.excuse(this.now())
         break
       case 'read-timecode':
         this.notify({ type: 'timecode', id: command.id, timecode: this.display.readTimecode() })
@@ -325,6 +327,7 @@ export class Viewer {
     const session = this.#session
     if (!session || this.#paused || this.#state === 'ended' || (video.length === 0 && audio.length === 0)) return
     const before = this.#pictures.track === null && this.#sound.track === null
+    if (before || this.#pictures.track === null) this.#chooser.excuse(this.now())
     if (before) this.#joinedAt = this.now()
     const usable = video.filter((track) => !this.#failedTracks.has(track.name))
     if (video.length > 0 && usable.length === 0) {

@@ -284,6 +284,10 @@ export const stageStyles = css`
       margin-block-end: 84px;
     }
 
+    .reading .tap {
+      display: none;
+    }
+
     .readings {
       max-block-size: calc(100cqb - 96px);
       margin-block-start: 12px;
