@@ -22,6 +22,8 @@ impl Transit {
     }
 }
 
+/// Below any transit.
+const LEAST: Transit = Transit(i64::MIN);
 /// No transit is longer than ten years: sums of two never overflow.
 const LIMIT: i128 = 10 * 365 * 86_400 * 1_000_000;
 
@@ -64,6 +66,11 @@ impl Jitter {
         self.sorted.get(last - last / 100).copied()
     }
 
+    /// The longest transit of what came since a moment.
+    pub(crate) fn longest(&self, since: Timestamp) -> Option<Transit> {
+        self.window.iter().rev().take_while(|(at, _)| *at >= since).map(|(_, transit)| *transit).max()
+    }
+
     /// Whether enough was seen to rely on it.
     pub(crate) fn is_settled(&self) -> bool {
         self.window.len() >= 10
@@ -75,9 +82,45 @@ const MOST_SAMPLES: usize = 1024;
 /// Sorting now and then is enough: what comes later than all before sorts at once.
 const SORT_EVERY: u32 = 8;
 
+/// What a break in playing taught: to hold back as much as would have covered it, for a while.
+#[derive(Debug, Default)]
+pub(crate) struct Lesson {
+    learned: Option<(Timestamp, Transit)>,
+}
+
+impl Lesson {
+    /// Playing broke off at `since` and goes on `now`.
+    pub(crate) fn learn(&mut self, tracks: &[&Jitter], since: Timestamp, now: Timestamp) {
+        let from = Timestamp(since.0.saturating_sub(LOOK_BACK));
+        let longest = tracks.iter().filter_map(|track| track.longest(from)).max();
+        let shortest = tracks.iter().filter_map(|track| track.shortest()).max();
+        if let (Some(longest), Some(shortest)) = (longest, shortest) {
+            let most = shortest.0.saturating_add(MOST_LEARNED);
+            self.learned = Some((now, Transit(longest.0.min(most)).max(self.needed(now).unwrap_or(longest))));
+        }
+    }
+
+    /// What is to be held back by now, if anything was learned that still counts.
+    pub(crate) fn needed(&self, now: Timestamp) -> Option<Transit> {
+        self.learned.filter(|(at, _)| now.since(*at) < REMEMBERED).map(|(_, transit)| transit)
+    }
+}
+
+/// What came so long before a break may be its cause. In microseconds.
+const LOOK_BACK: u64 = 200_000;
+/// However long a break was, no more than this is held back because of it beyond the shortest way: an
+/// outage is not to be waited for. In microseconds.
+const MOST_LEARNED: i64 = 300_000;
+/// Breaks come in series; after this time without one it was the last.
+const REMEMBERED: Duration = Duration::from_secs(30);
+
 /// What to hold back: from capture to playing, over all tracks that play together.
-pub(crate) fn target(tracks: &[&Jitter], latency: crate::config::Latency) -> Option<Transit> {
-    let needed = tracks.iter().filter_map(|track| track.needed()).max()?;
+pub(crate) fn target(
+    tracks: &[&Jitter],
+    learned: Option<Transit>,
+    latency: crate::config::Latency,
+) -> Option<Transit> {
+    let needed = tracks.iter().filter_map(|track| track.needed()).max()?.max(learned.unwrap_or(LEAST));
     let shortest = tracks.iter().filter_map(|track| track.shortest()).max()?;
     let settled = tracks.iter().all(|track| track.shortest().is_none() || track.is_settled());
     let micros = |duration: Duration| i64::try_from(duration.as_micros()).unwrap_or(i64::MAX / 4);
@@ -114,7 +157,7 @@ mod tests {
     fn a_steady_network_needs_hardly_any_buffer() {
         let mut jitter = Jitter::default();
         run(&mut jitter, 100, |_| 12_000);
-        let target = target(&[&jitter], Latency::Auto).expect("known");
+        let target = target(&[&jitter], None, Latency::Auto).expect("known");
         assert_eq!(target, Transit(12_000 + 4_000));
     }
 
@@ -123,7 +166,7 @@ mod tests {
         let mut random = Random::new(7);
         let mut jitter = Jitter::default();
         run(&mut jitter, 300, |_| if random.chance(8) { 95_000 } else { 35_000 });
-        let target = |jitter: &Jitter| target(&[jitter], Latency::Auto).expect("known").0;
+        let target = |jitter: &Jitter| target(&[jitter], None, Latency::Auto).expect("known").0;
         assert!((95_000..110_000).contains(&target(&jitter)), "{}", target(&jitter));
         for frame in 300..700 {
             let captured = Timestamp(1_000_000_000 + frame * 33_333);
@@ -138,8 +181,8 @@ mod tests {
         for frame in 0..50 {
             jitter.observe(Timestamp(9_000_000 + frame * 20_000), Timestamp(1_000_000 + frame * 20_000));
         }
-        assert_eq!(target(&[&jitter], Latency::Auto), Some(Transit(-8_000_000 + 4_000)));
-        let fixed = target(&[&jitter], Latency::Fixed(Duration::from_millis(200)));
+        assert_eq!(target(&[&jitter], None, Latency::Auto), Some(Transit(-8_000_000 + 4_000)));
+        let fixed = target(&[&jitter], None, Latency::Fixed(Duration::from_millis(200)));
         assert_eq!(fixed, Some(Transit(-7_800_000)));
     }
 
@@ -148,6 +191,21 @@ mod tests {
         let (mut picture, mut sound) = (Jitter::default(), Jitter::default());
         run(&mut picture, 50, |_| 15_000);
         run(&mut sound, 50, |_| 31_000);
-        assert_eq!(target(&[&picture, &sound], Latency::Auto), Some(Transit(35_000)));
+        assert_eq!(target(&[&picture, &sound], None, Latency::Auto), Some(Transit(35_000)));
+    }
+
+    #[test]
+    fn a_break_is_remembered_for_a_while_and_an_outage_only_in_part() {
+        let mut jitter = Jitter::default();
+        run(&mut jitter, 300, |frame| if frame == 290 { 250_000 } else { 20_000 });
+        let at = |frame: u64| Timestamp(1_000_000_000 + frame * 33_333);
+        let mut lesson = Lesson::default();
+        lesson.learn(&[&jitter], at(292), at(297));
+        assert_eq!(lesson.needed(at(300)), Some(Transit(250_000)));
+        assert_eq!(target(&[&jitter], lesson.needed(at(300)), Latency::Auto), Some(Transit(254_000)));
+        assert_eq!(lesson.needed(at(300 + 900)), None);
+        jitter.observe(at(300), at(300) + Duration::from_secs(5));
+        lesson.learn(&[&jitter], at(301), at(450));
+        assert_eq!(lesson.needed(at(460)), Some(Transit(320_000)));
     }
 }

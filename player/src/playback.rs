@@ -19,7 +19,7 @@ use crate::{
     decode::{Decoder, opus},
     depackage,
     display::{Display, file::Recorder},
-    jitter::Jitter,
+    jitter::{Jitter, Lesson},
     playhead::{Playhead, Rebuffering},
     session::{Control, Event, FeedId, Leave},
     sound,
@@ -44,6 +44,7 @@ pub(crate) struct Playback {
     hearing: Option<Hearing>,
     playhead: Playhead,
     rebuffering: Rebuffering,
+    lesson: Lesson,
     /// Decoded, not shown yet.
     pictures: VecDeque<Arc<Picture>>,
     /// Where the decoded pictures end.
@@ -94,6 +95,7 @@ impl Playback {
             hearing: None,
             playhead: Playhead::default(),
             rebuffering: Rebuffering::default(),
+            lesson: Lesson::default(),
             pictures: VecDeque::new(),
             seen_until: None,
             live_since: None,
@@ -260,6 +262,7 @@ impl Playback {
         self.pictures.clear();
         self.playhead.reset();
         self.rebuffering.end(now);
+        self.lesson = Lesson::default();
         self.seen_until = None;
         self.live_since = None;
         self.in_time = false;

@@ -178,11 +178,11 @@ impl Rebuffering {
         }
     }
 
-    /// It plays again.
-    pub(crate) fn end(&mut self, now: Timestamp) {
-        if let Some(since) = self.since.take() {
-            self.total += now.since(since);
-        }
+    /// It plays again. Since when it did not.
+    pub(crate) fn end(&mut self, now: Timestamp) -> Option<Timestamp> {
+        let since = self.since.take()?;
+        self.total += now.since(since);
+        Some(since)
     }
 
     /// Whether it rebuffers now.

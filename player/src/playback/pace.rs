@@ -26,7 +26,7 @@ const START_ANYWAY: Duration = Duration::from_secs(1);
 impl Playback {
     pub(super) fn steer(&mut self, now: Timestamp) {
         let tracks = self.tracks();
-        let target = jitter::target(&tracks, self.parts.latency);
+        let target = jitter::target(&tracks, self.lesson.needed(now), self.parts.latency);
         if self.playhead.media(now).is_some() {
             if let Some(target) = target
                 && self.playhead.steer(now, target) == Steered::Jumped
@@ -91,6 +91,7 @@ impl Playback {
         } else if media > leader + SOUND_GRACE {
             self.rebuffering.begin(past(now, media.since(leader)));
             self.playhead.stand(media);
+            tracing::debug!(sound_lives, "nothing to play: standing still");
             self.set_state(State::Buffering);
         }
         // Pictures that were never in time yet are still starting, which is no interruption.
@@ -99,9 +100,15 @@ impl Playback {
         if frozen && !self.rebuffering.is_running() {
             let since = seen.map_or(Duration::ZERO, |seen| media.since(seen));
             self.rebuffering.begin(past(now, since));
+            tracing::debug!("the picture is frozen");
         }
         if !frozen && !self.playhead.is_standing() && self.rebuffering.is_running() {
-            self.rebuffering.end(now);
+            if let Some(since) = self.rebuffering.end(now) {
+                let tracks = self.video.iter().map(|video| &video.arrivals.jitter);
+                let tracks = tracks.chain(self.hearing.iter().map(|hearing| &hearing.arrivals.jitter));
+                self.lesson.learn(&tracks.collect::<Vec<_>>(), since, now);
+            }
+            tracing::debug!("playing goes on");
             self.set_state(State::Live);
         }
     }
