@@ -215,3 +215,11 @@ function base64(value: unknown): Uint8Array | null {
 function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
+
+/** What people call a rendition. */
+export function label(track: VideoTrack): string {
+  if (track.label !== null) return track.label
+  if (track.height === 0) return track.name
+  const rate = Math.round(track.frameRate)
+  return rate > 30 ? `${track.height}p${rate}` : `${track.height}p`
+}

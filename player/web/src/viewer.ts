@@ -1,18 +1,18 @@
 /** The whole viewer, without a page: session, catalog, pictures, sound, and the state that people see. */
 
-import { CatalogError, Follower, type AudioTrack, type Catalog, type VideoTrack } from './catalog'
+import { label, type AudioTrack, type Catalog, type VideoTrack } from './catalog'
+import { CatalogFeed } from './catalog-feed'
 import type { Display } from './display'
 import { Meter } from './meter'
 import type { Command, Notice, State } from './messages'
-import { DoneCode, requestDenied, sessionDenied } from './moqt/code'
-import { Session, type Subscription } from './moqt/session'
+import { requestDenied, sessionDenied } from './moqt/code'
+import { Session } from './moqt/session'
 import * as naming from './naming'
 import { Pictures } from './pictures'
 import { Playhead, type Need } from './playhead'
 import { Chooser } from './quality'
 import { Listening } from './sound'
 
-const CATALOG_PRIORITY = 16
 const CONNECT_TIMEOUT_MS = 6_000
 const RETRY_OFFLINE_MS = 2_000
 const RETRY_TRACK_MS = 500
@@ -37,7 +37,7 @@ export class Viewer {
   #attempt = 0
   #room = ''
   #state: State = 'connecting'
-  #catalogSubscription: Subscription | null = null
+  #catalogFeed: CatalogFeed | null = null
   #catalog: Catalog | null = null
   #quality = 'auto'
   #target: number | null = null
@@ -225,37 +225,20 @@ export class Viewer {
     const session = this.#session
     if (!session) return
     this.#leave()
-    const follower = new Follower()
-    const take = (group: number, object: number, payload: Uint8Array): void => {
-      try {
-        const catalog = follower.take(group, object, payload)
-        if (catalog) this.#learn(catalog)
-      } catch (error) {
-        if (!(error instanceof CatalogError)) throw error
-        if (this.#catalog === null) this.#become('unplayable', error.message)
-      }
-    }
-    const subscription = session.subscribe(naming.catalog(this.#room), CATALOG_PRIORITY, {
-      accepted: () => {
-        // What the catalog's group held before; a publisher without it answers with an error.
-        session.joiningFetch(subscription, {
-          refused: () => undefined,
-          object: ({ group, object, payload }) => take(group, object, payload),
-        })
+    const feed = new CatalogFeed(session, this.#room, {
+      catalog: (catalog) => this.#learn(catalog),
+      unreadable: (reason) => {
+        if (this.#catalog === null) this.#become('unplayable', reason)
       },
-      refused: (code, reason) => this.#catalogOver(subscription, requestDenied(code) ? 'not-allowed' : 'offline', reason),
-      done: (code, reason) => {
-        if (code === DoneCode.unauthorized || code === DoneCode.expired) this.#catalogOver(subscription, 'not-allowed', reason)
-        else if (code === DoneCode.trackEnded) this.#end()
-        else this.#catalogOver(subscription, 'offline', reason)
-      },
-      object: ({ group, object, payload }) => take(group, object, payload),
+      ended: () => this.#end(),
+      gone: () => this.#catalogOver(feed, 'offline', ''),
+      denied: (reason) => this.#catalogOver(feed, 'not-allowed', reason),
     })
-    this.#catalogSubscription = subscription
+    this.#catalogFeed = feed
   }
 
-  #catalogOver(subscription: Subscription, state: 'not-allowed' | 'offline', reason: string): void {
-    if (this.#catalogSubscription !== subscription || this.#state === 'ended') return
+  #catalogOver(feed: CatalogFeed, state: 'not-allowed' | 'offline', reason: string): void {
+    if (this.#catalogFeed !== feed || this.#state === 'ended') return
     if (state === 'offline') this.#offline()
     else {
       this.#leave()
@@ -285,8 +268,8 @@ export class Viewer {
   #leave(): void {
     if (this.#retry !== null) clearTimeout(this.#retry)
     this.#retry = null
-    this.#catalogSubscription?.cancel()
-    this.#catalogSubscription = null
+    this.#catalogFeed?.cancel()
+    this.#catalogFeed = null
     this.#catalog = null
     this.#failedTracks.clear()
     this.#stopPlaying()
@@ -458,11 +441,4 @@ export class Viewer {
     this.notify({ type: 'state', state, detail })
     this.#report(now)
   }
-}
-
-function label(track: VideoTrack): string {
-  if (track.label !== null) return track.label
-  if (track.height === 0) return track.name
-  const rate = Math.round(track.frameRate)
-  return rate > 30 ? `${track.height}p${rate}` : `${track.height}p`
 }

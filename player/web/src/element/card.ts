@@ -21,7 +21,6 @@ export interface CardView {
 
 interface Message {
   readonly icon: TemplateResult | null
-  readonly title: string
   readonly more: readonly string[]
 }
 
@@ -141,12 +140,12 @@ export class Card extends LitElement {
 
   protected override render(): TemplateResult {
     const { strings: text, view } = this
-    const { icon, title, more } = this.#message()
+    const { icon, more } = this.#message()
     const showDetail = view.detail && (view.state === 'unreachable' || view.state === 'unplayable' || view.state === 'not-allowed')
     return html`
       <div class="card">
         ${icon ? html`<span class="sign">${icon}</span>` : html`<span class="ring"></span>`}
-        <h1>${title}</h1>
+        <h1>${title(text, view.state, view.interrupted)}</h1>
         ${more.map((line) => html`<p>${line}</p>`)}
         ${view.state === 'unreachable'
           ? html`
@@ -163,32 +162,59 @@ export class Card extends LitElement {
     const { strings: text, view } = this
     switch (view.state) {
       case 'no-room':
-        return { icon: icons.window, title: text.noRoom, more: [text.noRoomMore] }
+        return { icon: icons.window, more: [text.noRoomMore] }
       case 'connecting':
-        return { icon: null, title: text.connecting, more: [text.connectingMore] }
+        return { icon: null, more: [text.connectingMore] }
       case 'buffering':
       case 'live':
-        return { icon: null, title: text.buffering, more: [] }
+        return { icon: null, more: [] }
       case 'paused':
-        return { icon: icons.pause, title: text.paused, more: [text.pausedMore] }
+        return { icon: icons.pause, more: [text.pausedMore] }
       case 'offline':
-        if (view.interrupted) return { icon: icons.plug, title: text.interrupted, more: [text.interruptedMore] }
-        return { icon: icons.moon, title: text.offline, more: [text.offlineMore] }
+        if (view.interrupted) return { icon: icons.plug, more: [text.interruptedMore] }
+        return { icon: icons.moon, more: [text.offlineMore] }
       case 'ended':
-        return { icon: icons.flag, title: text.ended, more: [text.endedMore] }
+        return { icon: icons.flag, more: [text.endedMore] }
       case 'not-allowed':
-        return { icon: icons.lock, title: text.notAllowed, more: [text.notAllowedMore] }
+        return { icon: icons.lock, more: [text.notAllowedMore] }
       case 'unreachable':
-        return { icon: icons.plug, title: text.unreachable, more: [text.unreachableMore] }
+        return { icon: icons.plug, more: [text.unreachableMore] }
       case 'unplayable':
-        return { icon: icons.warning, title: text.unplayable, more: [text.unplayableMore] }
+        return { icon: icons.warning, more: [text.unplayableMore] }
       case 'unsupported': {
-        const insecure = view.detail === 'secure context'
-        const what = insecure ? text.unsupportedInsecure : text.unsupportedMissing(view.detail ?? '')
-        const more = insecure ? [what] : [what, text.unsupportedMore(BROWSERS.join(' · '))]
-        return { icon: icons.window, title: text.unsupported, more }
+        if (view.detail === 'secure context') return { icon: icons.window, more: [text.unsupportedInsecure] }
+        const lacking = text.unsupportedMissing(view.detail ?? '')
+        return { icon: icons.window, more: [lacking, text.unsupportedMore(BROWSERS.join(' · '))] }
       }
     }
+  }
+}
+
+/** A state in a few words; `interrupted` where there was a picture before. */
+export function title(text: Strings, state: CardView['state'], interrupted: boolean): string {
+  switch (state) {
+    case 'no-room':
+      return text.noRoom
+    case 'connecting':
+      return text.connecting
+    case 'live':
+      return text.live
+    case 'buffering':
+      return text.buffering
+    case 'paused':
+      return text.paused
+    case 'offline':
+      return interrupted ? text.interrupted : text.offline
+    case 'ended':
+      return text.ended
+    case 'not-allowed':
+      return text.notAllowed
+    case 'unreachable':
+      return text.unreachable
+    case 'unplayable':
+      return text.unplayable
+    case 'unsupported':
+      return text.unsupported
   }
 }
 

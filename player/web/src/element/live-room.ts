@@ -9,7 +9,7 @@ import type { State } from '../messages'
 import { isRoom } from '../naming'
 import { NOTHING, type Statistics } from '../statistics'
 import { act, type Action } from './action'
-import './card'
+import { title } from './card'
 import './dock'
 import './help'
 import type { Help } from './help'
@@ -194,7 +194,7 @@ export class LiveRoom extends LitElement {
         <div class="bottom">
           ${this.#panel === 'menu' ? this.#menu(text) : nothing} ${this.#dock(text, playing, picture)}
         </div>
-        <p class="announce" role="status" aria-live="polite">${this.#announcement(text)}</p>
+        <p class="announce" role="status" aria-live="polite">${title(text, state, picture)}</p>
       </div>
     `
   }
@@ -270,24 +270,6 @@ export class LiveRoom extends LitElement {
     if (this.#language) return this.#language
     const own = this.getAttribute('lang')
     return choose(own ? [own] : navigator.languages)
-  }
-
-  #announcement(text: Strings): string {
-    const state = this.#cardState
-    const said: Record<State | 'no-room', string> = {
-      'no-room': text.noRoom,
-      connecting: text.connecting,
-      live: text.live,
-      buffering: text.buffering,
-      paused: text.paused,
-      offline: this.#client?.view.hasPicture ? text.interrupted : text.offline,
-      ended: text.ended,
-      'not-allowed': text.notAllowed,
-      unreachable: text.unreachable,
-      unsupported: text.unsupported,
-      unplayable: text.unplayable,
-    }
-    return said[state]
   }
 
   #enter(): void {
