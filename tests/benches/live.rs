@@ -18,10 +18,13 @@ use tests::{
 
 const PATTERN: [&str; 4] = ["--source", "pattern", "--rendition", "1280x720@30:2M"];
 
+/// Measures something and prints its rows.
+type Scenario = fn() -> Result<()>;
+
 fn main() -> Result<()> {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let scenarios: [(&str, fn() -> Result<()>); 4] =
+    let scenarios: [(&str, Scenario); 4] =
         [("latency", latency), ("startup", startup), ("cpu", cpu), ("impaired", impaired)];
     println!("{:<58} {:>12} {:>12} {:>7}", "measured", "is", "asked", "ratio");
     for (name, scenario) in scenarios {
