@@ -16,6 +16,7 @@ mod client;
 mod codes;
 mod comeback;
 mod connection;
+mod floor;
 pub mod memory;
 mod server;
 mod socket;

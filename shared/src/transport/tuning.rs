@@ -7,7 +7,7 @@ use quinn::{
     congestion::{BbrConfig, CubicConfig},
 };
 
-use super::Congestion;
+use super::{Congestion, floor::Floored};
 
 /// A peer that is silent for this long is gone. In milliseconds.
 const IDLE_TIMEOUT_MS: u32 = 10_000;
@@ -34,6 +34,10 @@ const INITIAL_RTT: Duration = Duration::from_millis(100);
 /// is a second of queue on a slow line.
 const BBR_INITIAL_WINDOW: u64 = 32 * 1_200;
 
+/// May always be in flight, in bytes: 4 Mbit/s at a round trip of 45 ms. More would be a queue of its own on
+/// lines that just carry video.
+const WINDOW_FLOOR: u64 = 20 * 1_200;
+
 pub(crate) fn transport_config(congestion: Congestion) -> Arc<TransportConfig> {
     let mut config = TransportConfig::default();
     config
@@ -54,10 +58,14 @@ pub(crate) fn transport_config(congestion: Congestion) -> Arc<TransportConfig> {
         Congestion::Bbr => {
             let mut bbr = BbrConfig::default();
             bbr.initial_window(BBR_INITIAL_WINDOW);
-            config.congestion_controller_factory(Arc::new(bbr));
+            config.congestion_controller_factory(Arc::new(Floored {
+                factory: Arc::new(bbr),
+                floor: WINDOW_FLOOR,
+            }));
         }
         Congestion::Cubic => {
-            config.congestion_controller_factory(Arc::new(CubicConfig::default()));
+            let factory = Arc::new(CubicConfig::default());
+            config.congestion_controller_factory(Arc::new(Floored { factory, floor: WINDOW_FLOOR }));
         }
     }
     Arc::new(config)
