@@ -34,8 +34,9 @@ const INITIAL_RTT: Duration = Duration::from_millis(100);
 /// is a second of queue on a slow line.
 const BBR_INITIAL_WINDOW: u64 = 32 * 1_200;
 
-/// May always be in flight, in bytes: 4 Mbit/s at a round trip of 45 ms. More would be a queue of its own on
-/// lines that just carry video.
+/// May always be in flight with BBR, in bytes: 4 Mbit/s at a round trip of 45 ms. It is paid on lines of less
+/// than that: at 1 Mbit/s it can become 190 ms of queue. More would be a queue of its own on lines that just
+/// carry video.
 const WINDOW_FLOOR: u64 = 20 * 1_200;
 
 pub(crate) fn transport_config(congestion: Congestion) -> Arc<TransportConfig> {
@@ -64,8 +65,7 @@ pub(crate) fn transport_config(congestion: Congestion) -> Arc<TransportConfig> {
             }));
         }
         Congestion::Cubic => {
-            let factory = Arc::new(CubicConfig::default());
-            config.congestion_controller_factory(Arc::new(Floored { factory, floor: WINDOW_FLOOR }));
+            config.congestion_controller_factory(Arc::new(CubicConfig::default()));
         }
     }
     Arc::new(config)
