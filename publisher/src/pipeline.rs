@@ -21,7 +21,10 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, anyhow};
-use shared::media::{Picture, Timestamp, VideoCodec};
+use shared::{
+    media::{Picture, Timestamp, VideoCodec},
+    moqt::GroupId,
+};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{sleep, timeout},
@@ -53,12 +56,12 @@ use workers::{Capture, Lane, Rendition};
 /// relay that is not there at the start, one that refuses the room.
 pub async fn run(config: &Config) -> Result<()> {
     let sources = capture::open(config)?;
-    let Way { capture, slots, renditions, tracks, mut stage, stats, ladder } = match sources.video {
-        Video::Raw(source) => encoded(config, source)?,
-        Video::Coded(source) => direct(source),
-    };
     let start = wall_clock();
     let first_group = package::first_group(start);
+    let Way { capture, slots, renditions, tracks, mut stage, stats, ladder } = match sources.video {
+        Video::Raw(source) => encoded(config, source, first_group)?,
+        Video::Coded(source) => direct(source, first_group),
+    };
 
     let catalog_track = stage.add("catalog", NewGroups::AtWill);
     let audio_bitrate = sources.audio.is_some().then_some(config.audio_bitrate);
@@ -157,10 +160,9 @@ struct Way {
 }
 
 /// Through an encoder for each rendition.
-fn encoded(config: &Config, source: Box<dyn VideoSource>) -> Result<Way> {
+fn encoded(config: &Config, source: Box<dyn VideoSource>, first_group: GroupId) -> Result<Way> {
     let ladder = rendition::ladder(&config.rendition, source.resolution(), source.frame_rate());
     let stats = Arc::new(Stats::new(ladder.iter().map(|rendition| rendition.bitrate)));
-    let first_group = package::first_group(wall_clock());
     let (mut lanes, mut slots, mut renditions, mut tracks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (mut stage, mut coded) = (Stage::default(), Vec::new());
     for (index, rendition) in ladder.into_iter().enumerate() {
@@ -193,7 +195,7 @@ fn encoded(config: &Config, source: Box<dyn VideoSource>) -> Result<Way> {
 }
 
 /// Without an encoder: one rendition, whose key frames come when they come.
-fn direct(source: Box<dyn CodedSource>) -> Way {
+fn direct(source: Box<dyn CodedSource>, first_group: GroupId) -> Way {
     let (resolution, frame_rate) = (source.resolution(), source.frame_rate());
     let spec = rendition::Spec { resolution, frame_rate: None, bitrate: Some(source.bitrate()) };
     let ladder = rendition::ladder(&[spec], resolution, frame_rate);
@@ -202,7 +204,7 @@ fn direct(source: Box<dyn CodedSource>) -> Way {
     let tracks: Vec<TrackIndex> =
         ladder.iter().map(|rendition| stage.add(&rendition.track, NewGroups::AtWill)).collect();
     let codec = source.codec();
-    let packager = VideoPackager::new(package::first_group(wall_clock()), 1);
+    let packager = VideoPackager::new(first_group, 1);
     let capture = Capture::Coded { source, packager, tracks: tracks.clone() };
     let ladder = ladder.into_iter().map(|rendition| (rendition, codec)).collect();
     Way { capture, slots: Vec::new(), renditions: Vec::new(), tracks, stage, stats, ladder }

@@ -2,14 +2,16 @@
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 
-use shared::{media::Bitrate, transport::PathStats};
+use shared::{
+    media::{Bitrate, VideoFrame},
+    transport::PathStats,
+};
 
 /// Counters of a whole broadcast. All only grow, but for what the path and the audience are now.
 #[derive(Debug)]
 pub(crate) struct Stats {
-    /// Pictures that capture delivered.
-    pub(crate) captured: Counter,
-    /// Pictures let go before encoding, since an encoder was still busy with an earlier one.
+    /// Pictures let go before encoding, since an encoder was still busy with an earlier one or capture was
+    /// late.
     pub(crate) dropped: Counter,
     /// Frames and packets let go because no relay was there to take them.
     pub(crate) off_air: Counter,
@@ -60,7 +62,6 @@ impl Stats {
             bitrate: AtomicU32::new(bitrate.0),
         };
         Self {
-            captured: Counter::default(),
             dropped: Counter::default(),
             off_air: Counter::default(),
             skipped_groups: Counter::default(),
@@ -69,6 +70,12 @@ impl Stats {
             viewers: AtomicI64::new(-1),
             rtt_micros: AtomicU64::new(0),
         }
+    }
+
+    /// Counts what a source has let go by now, of which `counted` were counted before.
+    pub(crate) fn skipped(&self, skipped: u64, counted: &mut u64) {
+        self.dropped.add(skipped.saturating_sub(*counted));
+        *counted = skipped;
     }
 
     /// People who watch, where the relay has said so.
@@ -93,6 +100,12 @@ impl Stats {
 }
 
 impl RenditionStats {
+    /// Counts a coded picture.
+    pub(crate) fn coded(&self, frame: &VideoFrame) {
+        self.frames.add(1);
+        self.bytes.add(frame.payload.len() as u64);
+    }
+
     /// Asks the encoder for a key frame.
     pub(crate) fn force_keyframe(&self) {
         self.force_keyframe.store(true, Ordering::Relaxed);

@@ -48,17 +48,7 @@ fn picture(yuv: &decoder::DecodedYUV<'_>, frame: &VideoFrame) -> Option<Picture>
     if width % 2 != 0 || height % 2 != 0 || width == 0 || height == 0 {
         return None;
     }
-    let (y, u, v) = yuv.strides();
-    let mut data = Vec::with_capacity(width * height * 3 / 2);
-    for (plane, stride, width, height) in [
-        (yuv.y(), y, width, height),
-        (yuv.u(), u, width / 2, height / 2),
-        (yuv.v(), v, width / 2, height / 2),
-    ] {
-        for row in plane.chunks(stride).take(height) {
-            data.extend_from_slice(row.get(..width)?);
-        }
-    }
     let resolution = Resolution { width: u32::try_from(width).ok()?, height: u32::try_from(height).ok()? };
-    Picture::from_planes(resolution, frame.timestamp, data)
+    let (y, u, v) = yuv.strides();
+    Picture::from_padded(resolution, frame.timestamp, [(yuv.y(), y), (yuv.u(), u), (yuv.v(), v)])
 }

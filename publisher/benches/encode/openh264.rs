@@ -8,10 +8,10 @@ use openh264::{
         BitRate, Complexity, Encoder, EncoderConfig, FrameRate, IntraFramePeriod, Profile, RateControlMode,
         UsageType,
     },
-    formats::YUVSource,
+    formats::{YUVSlices, YUVSource as _},
 };
 use publisher::encode::{Content, VideoSettings};
-use shared::media::Picture;
+use shared::media::{Picture, Resolution};
 
 /// openh264 as it is: one temporal layer, no skipping of pictures.
 pub(crate) struct Bare {
@@ -46,7 +46,7 @@ impl Bare {
         }
         self.index += 1;
         let time = openh264::Timestamp::from_millis(picture.timestamp.0 / 1000);
-        self.codec.encode_at(&Planes(picture), time).expect("encodes").to_vec()
+        self.codec.encode_at(&planes(picture), time).expect("encodes").to_vec()
     }
 }
 
@@ -71,27 +71,9 @@ impl Judge {
     }
 }
 
-struct Planes<'a>(&'a Picture);
-
-impl YUVSource for Planes<'_> {
-    fn dimensions(&self) -> (usize, usize) {
-        (self.0.resolution.width as usize, self.0.resolution.height as usize)
-    }
-
-    fn strides(&self) -> (usize, usize, usize) {
-        let width = self.0.resolution.width as usize;
-        (width, width / 2, width / 2)
-    }
-
-    fn y(&self) -> &[u8] {
-        self.0.planes()[0]
-    }
-
-    fn u(&self) -> &[u8] {
-        self.0.planes()[1]
-    }
-
-    fn v(&self) -> &[u8] {
-        self.0.planes()[2]
-    }
+/// A picture as openh264 reads it.
+fn planes(picture: &Picture) -> YUVSlices<'_> {
+    let Resolution { width, height } = picture.resolution;
+    let (width, height) = (width as usize, height as usize);
+    YUVSlices::new(picture.planes().into(), (width, height), (width, width / 2, width / 2))
 }

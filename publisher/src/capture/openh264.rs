@@ -66,20 +66,9 @@ fn damaged(error: &openh264::Error) -> Damaged {
 /// Copies the planes without the decoder's padding; an odd last row or column is left out.
 fn copy(yuv: &decoder::DecodedYUV<'_>) -> Result<Picture, Damaged> {
     let (width, height) = yuv.dimensions();
-    let (width, height) = (width & !1, height & !1);
     let (y, u, v) = yuv.strides();
-    let mut data = Vec::with_capacity(width * height * 3 / 2);
-    for (plane, stride, width, height) in [
-        (yuv.y(), y, width, height),
-        (yuv.u(), u, width / 2, height / 2),
-        (yuv.v(), v, width / 2, height / 2),
-    ] {
-        for row in plane.chunks(stride.max(1)).take(height) {
-            data.extend_from_slice(row.get(..width).unwrap_or(row));
-        }
-    }
-    let side = |pixels: usize| u32::try_from(pixels).unwrap_or(0);
+    let side = |pixels: usize| u32::try_from(pixels & !1).unwrap_or(0);
     let resolution = Resolution { width: side(width), height: side(height) };
-    Picture::from_planes(resolution, Timestamp::default(), data)
+    Picture::from_padded(resolution, Timestamp::default(), [(yuv.y(), y), (yuv.u(), u), (yuv.v(), v)])
         .ok_or_else(|| Damaged(format!("openh264: a picture of {resolution} lacks a part")))
 }

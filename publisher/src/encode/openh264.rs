@@ -9,10 +9,12 @@ use openh264::{
         Complexity, Encoder as Codec, EncoderConfig, FrameRate, FrameType, IntraFramePeriod, Profile,
         RateControlMode, SpsPpsStrategy, UsageType, VuiConfig,
     },
-    formats::YUVSource,
+    formats::YUVSlices,
 };
 use openh264_sys2::{ENCODER_OPTION, ENCODER_OPTION_SVC_ENCODE_PARAM_EXT, SEncParamExt};
-use shared::media::{Bitrate, FrameKind, Picture, TemporalLayer, Timestamp, VideoCodec, VideoFrame, h264};
+use shared::media::{
+    Bitrate, FrameKind, Picture, Resolution, TemporalLayer, Timestamp, VideoCodec, VideoFrame, h264,
+};
 
 use super::{
     Content, Error, VideoEncoder, VideoSettings,
@@ -48,10 +50,10 @@ impl Encoder {
         // picture is encoded and let go, the layers are set, and a second one tells what comes out.
         let black = Picture::black(settings.resolution, Timestamp::default());
         let start = |error| failed(&format!("encode pictures of {}", settings.resolution), &error);
-        codec.encode(&Planes(&black)).map_err(start)?;
+        codec.encode(&planes(&black)).map_err(start)?;
         set_layers(&mut codec, &settings)?;
         codec.force_intra_frame();
-        let first = codec.encode(&Planes(&black)).map_err(start)?.to_vec();
+        let first = codec.encode(&planes(&black)).map_err(start)?.to_vec();
         let produces = h264::units(&first)
             .filter(|unit| h264::kind(unit) == Some(h264::UnitKind::SPS))
             .find_map(h264::parse_sps)
@@ -128,7 +130,7 @@ impl VideoEncoder for Encoder {
         let time = openh264::Timestamp::from_millis(picture.timestamp.0 / 1000);
         let stream = self
             .codec
-            .encode_at(&Planes(picture), time)
+            .encode_at(&planes(picture), time)
             .map_err(|error| failed("encode a picture", &error))?;
         let kind = match stream.frame_type() {
             FrameType::IDR => FrameKind::Key,
@@ -235,29 +237,10 @@ fn checked(code: i32, action: &str) -> Result<(), Error> {
 }
 
 /// A picture as openh264 reads it.
-struct Planes<'a>(&'a Picture);
-
-impl YUVSource for Planes<'_> {
-    fn dimensions(&self) -> (usize, usize) {
-        (self.0.resolution.width as usize, self.0.resolution.height as usize)
-    }
-
-    fn strides(&self) -> (usize, usize, usize) {
-        let width = self.0.resolution.width as usize;
-        (width, width / 2, width / 2)
-    }
-
-    fn y(&self) -> &[u8] {
-        self.0.planes()[0]
-    }
-
-    fn u(&self) -> &[u8] {
-        self.0.planes()[1]
-    }
-
-    fn v(&self) -> &[u8] {
-        self.0.planes()[2]
-    }
+fn planes(picture: &Picture) -> YUVSlices<'_> {
+    let Resolution { width, height } = picture.resolution;
+    let (width, height) = (width as usize, height as usize);
+    YUVSlices::new(picture.planes().into(), (width, height), (width, width / 2, width / 2))
 }
 
 impl std::fmt::Debug for Encoder {

@@ -98,12 +98,9 @@ fn pass(
         if stop.load(Ordering::Relaxed) {
             return Ok(());
         }
-        stats.captured.add(1);
-        stats.dropped.add(source.skipped().saturating_sub(skipped));
-        skipped = source.skipped();
+        stats.skipped(source.skipped(), &mut skipped);
         if let Some(counters) = stats.renditions.first() {
-            counters.frames.add(1);
-            counters.bytes.add(frame.payload.len() as u64);
+            counters.coded(&frame);
         }
         let items = packager.push(frame);
         let Some(feed) = feed.upgrade() else { return Ok(()) };
@@ -130,9 +127,7 @@ fn capture(
         if stop.load(Ordering::Relaxed) {
             break;
         }
-        stats.captured.add(1);
-        stats.dropped.add(source.skipped().saturating_sub(skipped));
-        skipped = source.skipped();
+        stats.skipped(source.skipped(), &mut skipped);
         let picture = Arc::new(picture);
         for lane in &mut lanes {
             if lane.decimator.pass(picture.timestamp) && lane.slot.put(Arc::clone(&picture)) == Put::Replaced
@@ -165,8 +160,7 @@ pub(super) fn encode(mut work: Rendition, feed: &mpsc::Sender<Publication>, stat
         };
         let Some(frame) = frame else { continue };
         if let Some(counters) = stats.renditions.get(work.index) {
-            counters.frames.add(1);
-            counters.bytes.add(frame.payload.len() as u64);
+            counters.coded(&frame);
         }
         let items = work.packager.push(frame);
         // Full only where the session's task gets no time; then pictures are let go before encoding.
@@ -187,12 +181,9 @@ pub(super) fn sound(
     stats: &Stats,
     stop: &AtomicBool,
 ) -> Result<()> {
-    let mut samples = Vec::new();
     while !stop.load(Ordering::Relaxed) {
         let Some(packet) = work.source.next()? else { return Ok(()) };
-        samples.extend_from_slice(&packet.samples);
-        let frame = work.encoder.encode(&samples, packet.timestamp)?;
-        samples.clear();
+        let frame = work.encoder.encode(&packet.samples, packet.timestamp)?;
         stats.audio_bytes.add(frame.payload.len() as u64);
         let items = work.packager.push(frame).into();
         let Some(feed) = feed.upgrade() else { return Ok(()) };

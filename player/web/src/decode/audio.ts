@@ -2,6 +2,7 @@
 
 import type { AudioTrack } from '../catalog'
 import type { Frame } from '../depackage'
+import { attempt } from './attempt'
 
 /** What a decoder tells. */
 export interface Events {
@@ -50,15 +51,8 @@ export class AudioDecoding {
     if (this.#decoder.state !== 'closed') this.#decoder.close()
   }
 
-  /** What a decoder throws at once is told like what it finds out later. */
   #attempt(action: () => void): void {
-    try {
-      action()
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
-      this.close()
-      queueMicrotask(() => this.events.failed(reason))
-    }
+    attempt(action, () => this.close(), (reason) => this.events.failed(reason))
   }
 
   #output(data: AudioData): void {

@@ -2,6 +2,7 @@
 
 import type { VideoTrack } from '../catalog'
 import { isKey, type Frame } from '../depackage'
+import { attempt } from './attempt'
 
 /** What a decoder tells. */
 export interface Events {
@@ -86,15 +87,8 @@ export class VideoDecoding {
     })
   }
 
-  /** What a decoder throws at once is told like what it finds out later. */
   #attempt(action: () => void): void {
-    try {
-      action()
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
-      this.close()
-      queueMicrotask(() => this.events.failed(reason))
-    }
+    attempt(action, () => this.close(), (reason) => this.events.failed(reason))
   }
 
   #output(picture: VideoFrame): void {

@@ -1,6 +1,6 @@
 //! A film's pictures as they are, for who sends them without encoding them again.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc};
 
 use shared::media::{
     Bitrate, FrameKind, FrameRate, Resolution, TemporalLayer, VideoCodec, VideoFrame,
@@ -62,7 +62,7 @@ impl CodedSource for Coded {
     }
 
     fn next(&mut self) -> Result<Option<VideoFrame>, Error> {
-        self.skipped += self.reel.catch_up(self.clock.elapsed(), FAR_BEHIND, |_, _| true);
+        self.skipped += self.reel.catch_up(self.clock.elapsed(), |_, _| true);
         loop {
             match self.reel.step(&mut self.buffer)? {
                 // What comes before the first presented picture is needed to decode it.
@@ -94,7 +94,6 @@ impl CodedSource for Coded {
     }
 }
 
-const FAR_BEHIND: Duration = Duration::from_secs(1);
 /// Longest time from one key frame to the next, in nanoseconds: who tunes in waits for one.
 const LONGEST_GROUP: i64 = 10_500_000_000;
 

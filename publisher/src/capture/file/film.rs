@@ -103,7 +103,7 @@ impl Film {
         self.audio.take().filter(|track| !track.samples.is_empty())
     }
 
-    /// Reads a sample, or its begin where `buffer` is shorter than it.
+    /// Reads a sample; `buffer` is as long as it then.
     pub(super) fn read(&mut self, sample: &Sample, buffer: &mut Vec<u8>) -> Result<(), Error> {
         if sample.offset.saturating_add(sample.size.into()) > self.bytes {
             return Err(self.breaks_off());

@@ -71,19 +71,18 @@ impl Reel {
         since(self.begin + self.film.length)
     }
 
-    /// Where less than `late` has passed since the next sample was due, does nothing. Else goes on at the
+    /// Where less than [`FAR_BEHIND`] has passed since the next sample was due, does nothing. Else goes on at the
     /// last sample, due by now, at which `fits` lets decoding start, and tells how many were passed over.
     pub(super) fn catch_up(
         &mut self,
         now: Duration,
-        late: Duration,
         mut fits: impl FnMut(&mut Film, &Sample) -> bool,
     ) -> u64 {
         let now = i64::try_from(now.as_nanos()).unwrap_or(i64::MAX);
         let behind = |sample: &Sample| now - (self.begin + sample.at);
         let Some(ahead) = self.track.samples.get(self.next + 1..) else { return 0 };
         let next = self.track.samples.get(self.next);
-        if next.is_none_or(|next| behind(next) < late.as_nanos() as i64) {
+        if next.is_none_or(|next| behind(next) < FAR_BEHIND.as_nanos() as i64) {
             return 0;
         }
         let due = ahead.iter().take_while(|sample| behind(sample) >= 0).count();
@@ -104,6 +103,9 @@ impl Reel {
         passed as u64
     }
 }
+
+/// Who is later than this has lost the film's time.
+const FAR_BEHIND: Duration = Duration::from_secs(1);
 
 /// Nanoseconds since the broadcast's begin as a duration.
 pub(super) fn since(nanos: i64) -> Duration {

@@ -193,7 +193,7 @@ impl Video {
     fn catch_up(&mut self) -> Result<(), Error> {
         let config = &self.config;
         let fits = |film: &mut Film, sample: &Sample| is_keyframe(film, sample, config);
-        let passed = self.reel.catch_up(self.clock.elapsed(), FAR_BEHIND, fits);
+        let passed = self.reel.catch_up(self.clock.elapsed(), fits);
         if passed > 0 {
             self.skipped += passed + self.decoder.waiting() as u64;
             self.decoder = self.fresh()?;
@@ -244,7 +244,6 @@ impl VideoSource for Video {
 
 const SMALLEST: u32 = 16;
 const MOST_FAILURES: u32 = 3;
-const FAR_BEHIND: Duration = Duration::from_secs(1);
 const SEEN_EVERY: Duration = Duration::from_millis(200);
 
 /// Whether decoding can start at a sample: an IDR picture, not only one that a player may seek to.

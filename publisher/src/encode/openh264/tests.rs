@@ -1,4 +1,4 @@
-use shared::media::{FrameRate, Resolution};
+use shared::media::FrameRate;
 
 use super::*;
 use crate::encode::TemporalLayers;
