@@ -8,10 +8,10 @@ use openh264::{
         BitRate, Complexity, Encoder, EncoderConfig, FrameRate, IntraFramePeriod, Profile, RateControlMode,
         UsageType,
     },
-    formats::{YUVSlices, YUVSource as _},
+    formats::YUVSource as _,
 };
-use publisher::encode::{Content, VideoSettings};
-use shared::media::{Picture, Resolution};
+use publisher::encode::{Content, VideoSettings, openh264::planes};
+use shared::media::Picture;
 
 /// openh264 as it is: one temporal layer, no skipping of pictures.
 pub(crate) struct Bare {
@@ -69,11 +69,4 @@ impl Judge {
             .sum();
         sum as f64 / picture.planes()[0].len() as f64
     }
-}
-
-/// A picture as openh264 reads it.
-fn planes(picture: &Picture) -> YUVSlices<'_> {
-    let Resolution { width, height } = picture.resolution;
-    let (width, height) = (width as usize, height as usize);
-    YUVSlices::new(picture.planes().into(), (width, height), (width, width / 2, width / 2))
 }

@@ -236,8 +236,8 @@ fn checked(code: i32, action: &str) -> Result<(), Error> {
     Err(Error::Codec { codec: CODEC, action: action.to_owned(), reason })
 }
 
-/// A picture as openh264 reads it.
-fn planes(picture: &Picture) -> YUVSlices<'_> {
+/// A picture as openh264 reads it: its planes, with nothing between their rows. Nothing is copied.
+pub fn planes(picture: &Picture) -> YUVSlices<'_> {
     let Resolution { width, height } = picture.resolution;
     let (width, height) = (width as usize, height as usize);
     YUVSlices::new(picture.planes().into(), (width, height), (width, width / 2, width / 2))

@@ -71,8 +71,9 @@ impl Reel {
         since(self.begin + self.film.length)
     }
 
-    /// Where less than [`FAR_BEHIND`] has passed since the next sample was due, does nothing. Else goes on at the
-    /// last sample, due by now, at which `fits` lets decoding start, and tells how many were passed over.
+    /// Where less than [`FAR_BEHIND`] has passed since the next sample was due, does nothing. Else goes on
+    /// at the last sample, due by now, at which `fits` lets decoding start, and tells how many were passed
+    /// over.
     pub(super) fn catch_up(
         &mut self,
         now: Duration,
