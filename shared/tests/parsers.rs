@@ -15,11 +15,11 @@ use shared::{
     loc,
     media::{TemporalLayer, Timestamp},
     moqt::{
-        Filter, GroupId, Location, Namespace, Object, ObjectId, Priority, Properties, Status, Subgroup,
-        SubgroupId, TrackName,
+        AuthToken, Filter, GroupId, Location, Namespace, Object, ObjectId, Priority, Properties, Status,
+        Subgroup, SubgroupId, TokenType, TrackName,
         wire::{
-            FetchEncoder, Message, Parameters, RequestId, Setup, SubgroupHeader, Subscribe, TrackAlias,
-            TrackProperties, encode_datagram, encode_object_header,
+            FetchEncoder, Message, Parameters, RequestId, Setup, SubgroupHeader, Subscribe, Token,
+            TrackAlias, TrackProperties, encode_datagram, encode_object_header,
         },
     },
 };
@@ -88,7 +88,7 @@ fn control_messages() {
     let parameters = Parameters {
         priority: Some(Priority(200)),
         filter: Some(Filter::AbsoluteRange(Location::new(5, 0), GroupId(9))),
-        tokens: vec![(&b"\x03\x00token"[..]).into()],
+        tokens: vec![Token::UseValue(AuthToken { kind: TokenType(0), value: "token".into() })],
         ..Parameters::default()
     };
     let track = TrackName { namespace: Namespace::new(["room", "demo", "stage"]), name: "catalog".into() };

@@ -181,14 +181,20 @@ impl Ingest {
 
     /// The publisher's answer is everybody's.
     fn refuse(&mut self, refused: &Refused, waiting: Vec<Command>, shelf: &impl Shelf) {
-        let (code, reason) = match refused {
-            Refused::Error { code, reason, .. } => (*code, reason.clone()),
-            _ => (RequestCode::DoesNotExist, "the publisher is gone".to_owned()),
-        };
+        let gone = "the publisher is gone";
         tracing::debug!(track = %self.name, %refused, "the publisher does not give the track");
         let mut refuse = |command: Command| {
             self.context.metrics.requests_refused.add(1);
-            command.refuse(code, &reason);
+            match refused {
+                Refused::Error { code, reason, retry_after: None } => command.refuse(*code, reason),
+                Refused::Error { code, reason, retry_after: Some(later) } => {
+                    command.refuse_until(*code, reason, *later);
+                }
+                Refused::Redirected { to, reason, retry_after } => {
+                    command.redirect(to.clone(), reason, *retry_after);
+                }
+                _ => command.refuse(RequestCode::DoesNotExist, gone),
+            }
         };
         waiting.into_iter().for_each(&mut refuse);
         loop {

@@ -14,7 +14,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use shared::moqt::{DoneCode, FetchRequest, Item, RequestCode, Session, SubscribeRequest};
+use shared::moqt::{DoneCode, FetchRequest, Item, Redirect, RequestCode, Session, SubscribeRequest};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use crate::{analytics::recorder::Recorder, metrics::Metrics, registry::Seat};
@@ -85,6 +85,24 @@ impl Command {
         match self {
             Self::Subscribe(request, _) => request.reject(code, reason),
             Self::Fetch(request, _) => request.reject(code, reason),
+            Self::End(..) => {}
+        }
+    }
+
+    /// Answers a request with an error that passes.
+    pub(crate) fn refuse_until(self, code: RequestCode, reason: &str, retry_after: Duration) {
+        match self {
+            Self::Subscribe(request, _) => request.reject_until(code, reason, retry_after),
+            Self::Fetch(request, _) => request.reject_until(code, reason, retry_after),
+            Self::End(..) => {}
+        }
+    }
+
+    /// Sends a request elsewhere.
+    pub(crate) fn redirect(self, to: Redirect, reason: &str, retry_after: Option<Duration>) {
+        match self {
+            Self::Subscribe(request, _) => request.redirect(to, reason, retry_after),
+            Self::Fetch(request, _) => request.redirect(to, reason, retry_after),
             Self::End(..) => {}
         }
     }

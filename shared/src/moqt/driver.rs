@@ -2,6 +2,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
+//! | `aside` | what a request has beside its own state |
 //! | `bell` | how all that can happen wakes the one task |
 //! | `task` | that task |
 //! | `clock` | the time |
@@ -12,6 +13,7 @@
 //! | `outgoing` | our data streams and datagrams |
 
 use std::{
+    hash::{BuildHasher, Hasher, RandomState},
     sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
@@ -19,11 +21,15 @@ use std::{
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
-    Fetch, FetchRange, Namespace, NamespaceSubscription, Priority, PublishedNamespace, Refused, RequestCode,
-    Requests, SessionCode, SubscribeOptions, Subscription, TrackName, session::Stream, wire::WireFetchRange,
+    AuthToken, Fetch, FetchRange, GoingAway, Namespace, NamespaceSubscription, Priority, PublishedNamespace,
+    Refused, RequestCode, Requests, SessionCode, SubscribeOptions, Subscription, TrackName,
+    session::{Peer, Stream},
+    track::IMPLEMENTATION,
+    wire::WireFetchRange,
 };
 use crate::transport::{Connection, PathStats};
 
+mod aside;
 pub(crate) mod bell;
 pub(crate) mod calls;
 pub(crate) mod clock;
@@ -35,6 +41,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use aside::Refusal;
 use bell::{Bell, Ring, Target, lock};
 use calls::{Ask, Call};
 
@@ -50,6 +57,11 @@ pub enum Role {
     Server,
 }
 
+/// Which of the draft's meaningless values a session sends, so that peers stay used to ignoring what they
+/// do not know (draft-18 §14): the one of number `0x7f * N + 0x9d`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Grease(pub u32);
+
 /// A session's set-up and bounds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -59,6 +71,16 @@ pub struct Config {
     pub authority: Option<String>,
     /// PATH setup option; for a client on raw QUIC only.
     pub path: Option<String>,
+    /// MOQT_IMPLEMENTATION setup option: name and version, for those who look for the cause of trouble.
+    /// `None` sends none.
+    pub implementation: Option<String>,
+    /// AUTHORIZATION_TOKEN setup options: what the peer may judge this session by (draft-18 §10.3.1.4).
+    pub tokens: Vec<AuthToken>,
+    /// MAX_AUTH_TOKEN_CACHE_SIZE setup option: bytes of tokens that the peer may have kept here, each
+    /// counted as its value and 16. A peer that registers more is cut off; 0 takes no aliases.
+    pub max_auth_token_cache_bytes: u64,
+    /// A setup option without a meaning; `None` sends none.
+    pub grease: Option<Grease>,
     /// Largest payload that an object may have, in bytes. A larger one ends its track's subscription.
     pub max_object_bytes: usize,
     /// Bytes that may wait for all subscribers of this session before the oldest groups are skipped.
@@ -70,12 +92,17 @@ pub struct Config {
 }
 
 impl Config {
-    /// The defaults for a side: 8 MiB an object, 16 MiB of queue, 64 pending requests, 10 s for SETUP.
+    /// The defaults for a side: 8 MiB an object, 16 MiB of queue, 64 pending requests, 10 s for SETUP,
+    /// 16 KiB of the peer's tokens, none of ours.
     pub fn new(role: Role) -> Self {
         Self {
             role,
             authority: None,
             path: None,
+            implementation: Some(IMPLEMENTATION.to_owned()),
+            tokens: Vec::new(),
+            max_auth_token_cache_bytes: 16 << 10,
+            grease: Some(Grease(0)),
             max_object_bytes: 8 << 20,
             max_queue_bytes: 16 << 20,
             max_pending_requests: 64,
@@ -107,6 +134,8 @@ pub struct SessionError {
 #[derive(Debug, Clone)]
 pub struct Session {
     shared: Arc<Shared>,
+    /// What requests carry.
+    tokens: Arc<[AuthToken]>,
 }
 
 /// What [`Session`]s and [`Requests`] share. Dropping the last ends the session.
@@ -116,10 +145,10 @@ pub(crate) struct Shared {
     bell: Arc<Bell>,
     ring: Arc<Ring>,
     wishes: Arc<Mutex<Wishes>>,
-    calls: mpsc::Sender<Call>,
-    path: OnceLock<String>,
+    calls: mpsc::Sender<(Call, Arc<[AuthToken]>)>,
+    peer: OnceLock<Peer>,
     closed: watch::Receiver<Option<SessionError>>,
-    going: watch::Receiver<Option<String>>,
+    going: watch::Receiver<Option<GoingAway>>,
 }
 
 /// What the application wants of the session as a whole.
@@ -160,22 +189,30 @@ pub async fn start(connection: Connection, config: Config) -> Result<(Session, R
         ring: bell.ring(Target::Session),
         wishes: Arc::clone(&wishes),
         calls: call_sender,
-        path: OnceLock::new(),
+        peer: OnceLock::new(),
         closed,
         going,
     });
     let ends =
         task::Ends { wishes, calls, requests: request_sender, closed: closed_sender, going: going_sender };
+    let grease = config.grease.map(|_| vary());
+    let config = Config { grease, ..config };
     tokio::spawn(task::Task::new(connection, &config, bell, ends, ready_sender));
     match ready.await {
-        Ok(path) => {
-            let path = path.unwrap_or_else(|| shared.connection.path().to_owned());
-            let _ = shared.path.set(path);
-            let session = Session { shared: Arc::clone(&shared) };
+        Ok(mut peer) => {
+            peer.path.get_or_insert_with(|| shared.connection.path().to_owned());
+            let _ = shared.peer.set(peer);
+            let session = Session { shared: Arc::clone(&shared), tokens: Arc::new([]) };
             Ok((session, Requests::new(requests, shared)))
         }
         Err(_) => Err(shared.error()),
     }
+}
+
+/// A value that differs from one session to the next.
+fn vary() -> Grease {
+    let bits = RandomState::new().build_hasher().finish();
+    Grease((bits & 0xffff) as u32)
 }
 
 impl Shared {
@@ -272,7 +309,35 @@ impl Session {
 
     /// The PATH that the peer gave: from SETUP on raw QUIC, from the URL on WebTransport.
     pub fn path(&self) -> &str {
-        self.shared.path.get().map_or("", String::as_str)
+        self.peer().and_then(|peer| peer.path.as_deref()).unwrap_or("")
+    }
+
+    /// The AUTHORITY that a client on raw QUIC gave (draft-18 §10.3.1.1). A server that does not serve it
+    /// closes with INVALID_AUTHORITY.
+    pub fn authority(&self) -> Option<&str> {
+        self.peer()?.authority.as_deref()
+    }
+
+    /// Name and version of the peer's program, where it told them (draft-18 §10.3.1.5). To be logged, not
+    /// to be judged by.
+    pub fn peer_implementation(&self) -> Option<&str> {
+        self.peer()?.implementation.as_deref()
+    }
+
+    /// The tokens in the peer's SETUP (draft-18 §10.3.1.4). Whether they are good is for the application.
+    pub fn peer_tokens(&self) -> &[AuthToken] {
+        self.peer().map_or(&[], |peer| &peer.tokens)
+    }
+
+    /// This session for requests that carry these tokens (draft-18 §10.2.2). A token is sent once and
+    /// named by an alias after that, where the peer keeps it.
+    #[must_use = "it is the session that is given which carries them"]
+    pub fn with_tokens(&self, tokens: impl IntoIterator<Item = AuthToken>) -> Self {
+        Self { shared: Arc::clone(&self.shared), tokens: tokens.into_iter().collect() }
+    }
+
+    fn peer(&self) -> Option<&Peer> {
+        self.shared.peer.get()
     }
 
     /// Asks the peer to leave: GOAWAY with an empty or new URI; a client's URI is always empty. Once
@@ -282,12 +347,13 @@ impl Session {
         self.shared.ring.ring();
     }
 
-    /// Waits until the peer asks to leave (GOAWAY), and gives the URI to go to: empty for the same place.
+    /// Waits until the peer asks to leave (GOAWAY, draft-18 §10.4), and says where to. From then on new
+    /// requests are refused here with GOING_AWAY, and so are those that the peer did not handle before.
     /// `None` where the session ended first.
-    pub async fn going_away(&self) -> Option<String> {
+    pub async fn going_away(&self) -> Option<GoingAway> {
         let mut going = self.shared.going.clone();
         let going = going.wait_for(Option::is_some).await;
-        going.ok().and_then(|uri| uri.clone())
+        going.ok().and_then(|going| going.clone())
     }
 
     /// Waits until all that writers ended with `done` has reached the peer, streams and PUBLISH_DONE,
@@ -323,7 +389,7 @@ impl Session {
     }
 
     async fn call<T>(&self, ask: Ask<T>) -> Result<T, Refused> {
-        if self.shared.calls.send(ask.call).await.is_err() {
+        if self.shared.calls.send((ask.call, Arc::clone(&self.tokens))).await.is_err() {
             return Err(self.shared.error().into());
         }
         ask.answer.await.unwrap_or_else(|_| Err(self.shared.error().into()))

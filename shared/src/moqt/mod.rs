@@ -3,6 +3,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`name`] | namespaces, track names, IDs |
+//! | [`token`] | authorization tokens |
 //! | [`object`] | what travels in a track |
 //! | [`code`] | the draft's error codes |
 //! | `wire` | messages, headers and datagrams as bytes |
@@ -17,16 +18,19 @@ pub mod name;
 pub mod object;
 mod priority;
 mod session;
+pub mod token;
 pub mod track;
 pub mod wire;
 
 pub use code::{DoneCode, RequestCode, ResetCode, SessionCode};
-pub use driver::{Closed, Config, Role, Session, SessionError, start};
+pub use driver::{Closed, Config, Grease, Role, Session, SessionError, start};
 pub use name::{GroupId, Location, Namespace, ObjectId, Priority, SubgroupId, TrackName};
 pub use object::{Item, Object, Properties, Status, Subgroup, SubgroupEnd};
+pub use token::{AuthToken, TokenType};
 pub use track::{
-    EndOfTrack, Fetch, FetchItem, FetchRange, FetchRequest, FetchWriter, Filter, GroupOrder, NamespaceEvent,
-    NamespaceRequest, NamespaceSubscription, NamespaceSubscriptionRequest, NamespaceWriter,
+    EndOfTrack, Fetch, FetchItem, FetchRange, FetchRequest, FetchWriter, Filter, GoingAway, GroupOrder,
+    NamespaceEvent, NamespaceRequest, NamespaceSubscription, NamespaceSubscriptionRequest, NamespaceWriter,
     PublishedNamespace, Received, Refused, Request, Requests, SubscribeOk, SubscribeOptions,
     SubscribeRequest, SubscriberEvent, Subscription, TrackWriter, WriterStats,
 };
+pub use wire::Redirect;

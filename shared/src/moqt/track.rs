@@ -4,22 +4,24 @@
 //!
 //! | module | what it is |
 //! |---|---|
+//! | `away` | what every handle can be asked to do: leave |
 //! | `asked` | the peer's requests, before they are answered |
+//! | `redirect` | refusals that say more than a code |
 //! | `writer` | what this side sends |
 //! | `reader` | what this side receives |
 //! | `shared` | what handles share with the session's task |
 
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::{
-    DoneCode, GroupId, Item, Location, Namespace, Object, Priority, Properties, RequestCode, SessionError,
-    TrackName,
+    DoneCode, GroupId, Item, Location, Namespace, Object, Priority, Properties, Redirect, RequestCode,
+    SessionError, TrackName,
 };
 
 mod asked;
+mod away;
 mod reader;
+mod redirect;
 mod shared;
 mod writer;
 
@@ -115,9 +117,28 @@ pub enum Refused {
         /// How long to wait before another try; `None`: do not try again.
         retry_after: Option<Duration>,
     },
+    /// The peer sends the request elsewhere (draft-18 §10.6.1). Whether to follow is for the application.
+    #[error("redirected to {to}: {reason}")]
+    Redirected {
+        /// Where to, and for what.
+        to: Redirect,
+        /// The peer's words.
+        reason: String,
+        /// How long the peer holds to it; `None` where it does not say.
+        retry_after: Option<Duration>,
+    },
     /// The session ended first.
     #[error(transparent)]
     Session(#[from] SessionError),
+}
+
+/// What a GOAWAY says (draft-18 §10.4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GoingAway {
+    /// Where to go; empty for the same place again. A client's is always empty.
+    pub uri: String,
+    /// How long the peer waits before it ends what is left; zero where it does not say.
+    pub timeout: Duration,
 }
 
 /// What a subscription receives.
@@ -214,4 +235,4 @@ pub enum EndOfTrack {
 }
 
 /// An implementation's name as MOQT_IMPLEMENTATION carries it.
-pub(crate) const IMPLEMENTATION: Bytes = Bytes::from_static(b"live-room/0.1");
+pub(crate) const IMPLEMENTATION: &str = concat!("live-room/", env!("CARGO_PKG_VERSION"));

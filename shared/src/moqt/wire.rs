@@ -10,6 +10,7 @@
 //! | `control` | control messages as bytes |
 //! | `body` | what of them takes more than a row of fields |
 //! | `parameters` | message parameters as bytes |
+//! | `token` | authorization tokens as bytes |
 //! | `properties` | properties of tracks and objects |
 //! | `chunks` | received bytes in a row |
 //! | `data` | subgroup streams |
@@ -28,6 +29,7 @@ mod parameters;
 mod properties;
 #[cfg(test)]
 mod tests;
+mod token;
 
 pub use data::{ObjectReader, StreamHeader, SubgroupHeader, encode_object_header};
 pub use datagram::{Datagram, encode_datagram};
@@ -38,6 +40,7 @@ pub use message::{
     SubscribeTracks, TrackStatus, WireFetchRange,
 };
 pub use properties::{Property, TrackProperties};
+pub use token::{Token, TokenAlias};
 
 use super::SessionCode;
 /// What the answer to a FETCH holds (draft-18 §11.4.4).

@@ -9,6 +9,7 @@ use std::{
     task::{Wake, Waker},
 };
 
+use super::aside::Aside;
 use crate::moqt::session::Stream;
 
 /// What the task has to look at.
@@ -138,13 +139,16 @@ impl Wake for Ring {
 #[derive(Debug)]
 pub(crate) struct Port<T> {
     state: Mutex<T>,
+    /// What is the same for every kind of request.
+    pub(crate) aside: Aside,
     ring: Arc<Ring>,
 }
 
 impl<T> Port<T> {
     /// For the handle of a request.
     pub(crate) fn new(bell: &Arc<Bell>, request: Stream, state: T) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(state), ring: bell.ring(Target::Handle(request)) })
+        let ring = bell.ring(Target::Handle(request));
+        Arc::new(Self { state: Mutex::new(state), aside: Aside::default(), ring })
     }
 
     /// The state; never held over an await.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::error::TrySendError;
 
-use super::{bell::Port, calls::Reply, clock::now, task::Task};
+use super::{aside::Aside, bell::Port, calls::Reply, clock::now, task::Task};
 use crate::moqt::{
     FetchItem, FetchRequest, NamespaceEvent, NamespaceRequest, NamespaceSubscriptionRequest, Priority,
     Received, Refused, Request, RequestCode, ResetCode, SubscribeOk, SubscribeRequest,
@@ -81,6 +81,7 @@ impl Handle {
 
     /// The request is over: whoever holds the handle is told.
     fn end(&self) {
+        self.aside().end();
         match self {
             Self::Publish(port) => port.lock().close(),
             Self::Subscription { port, .. } => port.lock().inbox.end(),
@@ -102,6 +103,19 @@ impl Handle {
         self.refuse(refused);
     }
 
+    /// What is the same for every kind.
+    pub(super) fn aside(&self) -> &Aside {
+        match self {
+            Self::Publish(port) => &port.aside,
+            Self::Subscription { port, .. } => &port.aside,
+            Self::Serve { port, .. } => &port.aside,
+            Self::Fetch { port, .. } => &port.aside,
+            Self::Hear(port) | Self::Announce { port, .. } => &port.aside,
+            Self::Tell(port) => &port.aside,
+            Self::Learn { port, .. } => &port.aside,
+        }
+    }
+
     /// Looks at it again.
     pub(super) fn ring(&self) {
         match self {
@@ -119,6 +133,17 @@ impl Handle {
 impl Task {
     /// The application did something with a handle.
     pub(super) fn look_at_handle(&mut self, stream: Stream) {
+        if let Some(refusal) = self.handles.get(&stream).and_then(|handle| handle.aside().take_refusal()) {
+            self.core.set_refusal(stream, refusal);
+        }
+        self.look_inside(stream);
+        // GOAWAY never comes before the answer.
+        if let Some(leaving) = self.handles.get(&stream).and_then(|handle| handle.aside().take_leaving()) {
+            self.core.request_goaway(now(), stream, leaving);
+        }
+    }
+
+    fn look_inside(&mut self, stream: Stream) {
         let Some(handle) = self.handles.get_mut(&stream) else { return };
         match handle {
             Handle::Publish(port) => {
@@ -287,6 +312,7 @@ impl Task {
                 }
                 self.core.updated(stream, None);
             }
+            (Event::GoingAway(going), handle) => handle.aside().going(going),
             (Event::Ended, _) => self.drop_handle(stream),
             (
                 Event::Subscribed(_)
@@ -362,6 +388,7 @@ impl Task {
                 (Handle::Tell(port), Request::SubscribeNamespace(request))
             }
         };
+        handle.aside().set_tokens(self.core.take_tokens(stream));
         self.handles.insert(stream, handle);
         match self.ends.requests.try_send(request) {
             Ok(()) => {}

@@ -23,8 +23,8 @@ use super::{
 };
 use crate::{
     moqt::{
-        Request, SessionCode,
-        session::{Core, Input, Output, Stream, outbox::Budget},
+        AuthToken, GoingAway, Request, SessionCode,
+        session::{Core, Input, Output, Peer, Stream, outbox::Budget},
     },
     transport::{Connection, ConnectionError, Kind, RecvStream, SendStream},
 };
@@ -38,10 +38,10 @@ type Bidi = Result<(SendStream, RecvStream), ConnectionError>;
 /// The task's ends of the session's channels.
 pub(super) struct Ends {
     pub(super) wishes: Arc<Mutex<Wishes>>,
-    pub(super) calls: mpsc::Receiver<Call>,
+    pub(super) calls: mpsc::Receiver<(Call, Arc<[AuthToken]>)>,
     pub(super) requests: mpsc::Sender<Request>,
     pub(super) closed: watch::Sender<Option<SessionError>>,
-    pub(super) going: watch::Sender<Option<String>>,
+    pub(super) going: watch::Sender<Option<GoingAway>>,
 }
 
 /// Drives a session until it is over.
@@ -52,7 +52,7 @@ pub(super) struct Task {
     pub(super) ends: Ends,
     pub(super) budget: Budget,
     pub(super) max_object_bytes: usize,
-    pub(super) ready: Option<oneshot::Sender<Option<String>>>,
+    pub(super) ready: Option<oneshot::Sender<Peer>>,
     pub(super) is_ready: bool,
     pub(super) control: Option<SendStream>,
     pub(super) control_out: VecDeque<bytes::Bytes>,
@@ -101,7 +101,7 @@ impl Task {
         config: &Config,
         bell: Arc<Bell>,
         ends: Ends,
-        ready: oneshot::Sender<Option<String>>,
+        ready: oneshot::Sender<Peer>,
     ) -> Self {
         let now = now();
         let rings = Rings {
@@ -189,10 +189,10 @@ impl Task {
                 Output::Send(stream, bytes) => self.send_request(stream, bytes),
                 Output::Retire(stream) => self.retire_request(stream),
                 Output::Abandon(stream, code) => self.abandon_request(stream, code),
-                Output::Ready(path) => {
+                Output::Ready(_) => {
                     self.is_ready = true;
                     if let Some(ready) = self.ready.take() {
-                        let _ = ready.send(path);
+                        let _ = ready.send(self.core.peer().clone());
                     }
                     for ring in [&self.rings.calls, &self.rings.accept_bi, &self.rings.datagrams] {
                         ring.ring();
@@ -200,8 +200,8 @@ impl Task {
                 }
                 Output::Asked(stream, asked) => self.asked(stream, asked),
                 Output::Tell(stream, event) => self.tell(stream, event),
-                Output::GoingAway { uri } => {
-                    self.ends.going.send_replace(Some(uri));
+                Output::GoingAway(going) => {
+                    self.ends.going.send_replace(Some(going));
                 }
                 Output::Close(error) => self.over = self.over.take().or(Some(error)),
             }
@@ -228,7 +228,8 @@ impl Task {
         }
         let waker = self.rings.calls.waker();
         let mut cx = Context::from_waker(&waker);
-        while let Poll::Ready(Some(call)) = self.ends.calls.poll_recv(&mut cx) {
+        while let Poll::Ready(Some((call, tokens))) = self.ends.calls.poll_recv(&mut cx) {
+            self.core.carry(tokens.to_vec());
             self.call(call);
             self.settle();
         }

@@ -11,6 +11,7 @@ use crate::{
     transport::memory,
 };
 
+mod control;
 mod ends;
 mod joining;
 mod namespaces;

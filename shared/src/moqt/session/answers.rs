@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use super::{Core, Event, Kind, Stream, requests::misplaced, violation};
+use super::{Core, Event, Kind, Request, Stream, requests::misplaced, violation};
 use crate::moqt::{
-    DoneCode, Refused, RequestCode,
+    DoneCode, Redirect, Refused, RequestCode, Role,
     wire::{Message, Parameters, RequestError, RequestOk, WireError},
 };
 
@@ -30,11 +30,12 @@ impl Core {
                 return Ok(());
             }
         };
+        if is_answer(&message) && request.updates <= u32::from(is_granted) {
+            self.tokens.given.answered(stream);
+        }
+        request.is_answered |= is_answer(&message);
         match message {
-            Message::RequestError(error) if !is_granted => {
-                self.refused(stream, &error);
-                return Ok(());
-            }
+            Message::RequestError(error) if !is_granted => return self.refused(stream, error),
             Message::RequestError(_) if is_granted && request.updates > 0 => {
                 request.updates -= 1;
                 return Ok(());
@@ -75,14 +76,30 @@ impl Core {
         }
     }
 
-    fn refused(&mut self, stream: Stream, error: &RequestError) {
-        let mut reason = error.reason.clone();
-        if let Some(redirect) = &error.redirect {
-            reason = format!("{reason} (redirected to {} {})", redirect.uri, redirect.track);
-        }
-        let refused = Refused::Error { code: error.code, reason, retry_after: error.retry_after };
+    fn refused(&mut self, stream: Stream, error: RequestError) -> Result<(), WireError> {
+        let RequestError { code, retry_after, reason, redirect } = error;
+        let refused = match redirect {
+            Some(to) => {
+                self.check_redirect(stream, &to)?;
+                Refused::Redirected { to, reason, retry_after }
+            }
+            None => Refused::Error { code, reason, retry_after },
+        };
         self.tell(stream, Event::Refused(refused));
         self.retire(stream);
+        Ok(())
+    }
+
+    /// Draft-18 §10.6.1: a client cannot name a URI, and a namespace has no track name.
+    fn check_redirect(&self, stream: Stream, to: &Redirect) -> Result<(), WireError> {
+        if self.role == Role::Server && !to.uri.is_empty() {
+            return Err(violation("a client's REDIRECT names a URI"));
+        }
+        let is_of_namespaces = self.requests.get(&stream).is_some_and(Request::is_of_namespaces);
+        if is_of_namespaces && !to.track.name.is_empty() {
+            return Err(violation("a REDIRECT of a namespace's request names a track"));
+        }
+        Ok(())
     }
 
     /// The peer's half of a request of ours ended in order.
@@ -126,6 +143,14 @@ impl Core {
         };
         self.tell(stream, event);
     }
+}
+
+/// Whether a message answers a request or an update.
+fn is_answer(message: &Message) -> bool {
+    matches!(
+        message,
+        Message::RequestOk(_) | Message::RequestError(_) | Message::SubscribeOk(_) | Message::FetchOk(_)
+    )
 }
 
 /// Only TRACK_STATUS is answered with properties, and what the answer at hand has no place for is

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `setup` | what stands in SETUP |
 //! | `ids` | request IDs and track aliases |
+//! | `tokens` | the token caches of both sides |
 //! | `requests` | the peer's requests, and ends of request streams |
 //! | `answers` | the peer's answers to our requests |
 //! | `subscribe` | subscriptions on both sides |
@@ -25,8 +26,10 @@ use std::{
 use bytes::{Bytes, BytesMut};
 
 use super::{
-    Config, DoneCode, GroupOrder, Location, Namespace, NamespaceEvent, Priority, Refused, RequestCode,
-    ResetCode, Role, SessionCode, SessionError, SubscribeOk, SubscribeOptions, TrackName,
+    AuthToken, Config, DoneCode, GoingAway, GroupOrder, Location, Namespace, NamespaceEvent, Priority,
+    Refused, RequestCode, ResetCode, Role, SessionCode, SessionError, SubscribeOk, SubscribeOptions,
+    TrackName,
+    driver::Refusal,
     wire::{Message, Parameters, RequestId, WireError},
 };
 
@@ -43,9 +46,11 @@ mod setup;
 mod subscribe;
 #[cfg(test)]
 mod tests;
+mod tokens;
 pub(crate) mod window;
 
 pub(crate) use ids::Alias;
+pub(crate) use setup::Peer;
 pub(crate) use subscribe::new_group_to_wire;
 
 /// Requests of the peer that may be open at once; further ones are refused with EXCESSIVE_LOAD.
@@ -91,11 +96,8 @@ pub(crate) enum Output {
     Asked(Stream, Asked),
     /// Tell a request's handle.
     Tell(Stream, Event),
-    /// The peer wants us to leave for `uri`.
-    GoingAway {
-        /// Where to; empty for the same place.
-        uri: String,
-    },
+    /// The peer wants us to leave.
+    GoingAway(GoingAway),
     /// Close the connection; nothing follows.
     Close(SessionError),
 }
@@ -145,6 +147,8 @@ pub(crate) enum Event {
     Done(DoneCode, String),
     /// The peer changed its request: apply, then call [`Core::updated`].
     Update(Box<Parameters>),
+    /// The peer wants it elsewhere.
+    GoingAway(GoingAway),
     /// The peer ended it.
     Ended,
 }
@@ -157,7 +161,10 @@ pub(crate) struct Core {
     is_ready: bool,
     setup_by: Instant,
     control: BytesMut,
+    /// What its SETUP said.
+    peer: Peer,
     ids: ids::RequestIds,
+    tokens: tokens::Tokens,
     aliases: ids::Aliases,
     requests: HashMap<Stream, Request>,
     going: going::Going,
@@ -171,13 +178,18 @@ pub(crate) struct Core {
 struct Request {
     id: RequestId,
     is_ours: bool,
+    /// What came with it, until the application is asked.
+    tokens: Vec<AuthToken>,
     input: BytesMut,
     /// REQUEST_UPDATEs of ours without an answer.
     updates: u32,
     /// The peer's updates that wait for the answer to its request.
     held: Vec<Parameters>,
-    /// GOAWAY came for this request.
-    is_going: bool,
+    /// Whether the peer answered it.
+    is_answered: bool,
+    going: going::RequestGoing,
+    /// What goes with a refusal.
+    refusal: Refusal,
     kind: Kind,
 }
 
@@ -212,7 +224,9 @@ impl Core {
             is_ready: false,
             setup_by: now + config.setup_timeout,
             control: BytesMut::new(),
+            peer: Peer::default(),
             ids: ids::RequestIds::new(config.role),
+            tokens: tokens::Tokens::new(config.max_auth_token_cache_bytes),
             aliases: ids::Aliases::default(),
             requests: HashMap::new(),
             going: going::Going::default(),
@@ -232,7 +246,7 @@ impl Core {
         let done = match input {
             Input::Control(bytes) => {
                 self.control.extend_from_slice(&bytes);
-                self.read_control(now)
+                self.read_control()
             }
             Input::ControlEnded => Err(violation("the peer ended its control stream")),
             Input::Opened(stream) => {
@@ -290,6 +304,11 @@ impl Core {
         }
     }
 
+    /// What the peer's SETUP said, once it came.
+    pub(crate) fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
     /// The number of a request.
     pub(crate) fn request_id(&self, stream: Stream) -> Option<RequestId> {
         self.requests.get(&stream).map(|request| request.id)
@@ -306,7 +325,9 @@ impl Core {
             return Err(refused);
         }
         let id = self.ids.next();
-        let bytes = encode(&message(id)).map_err(|error| Refused::Error {
+        let (mut message, tokens) = (message(id), std::mem::take(&mut self.tokens.carried));
+        self.put_tokens(stream, &mut message, &tokens);
+        let bytes = encode(&message).map_err(|error| Refused::Error {
             code: RequestCode::NamespaceTooLarge,
             reason: format!("the request cannot be written: {}", error.reason),
             retry_after: None,
@@ -346,6 +367,10 @@ impl Core {
     /// Lets go of a request's state.
     fn forget(&mut self, stream: Stream) -> Option<Request> {
         let request = self.requests.remove(&stream)?;
+        self.tokens.given.gone(stream);
+        if let Some(at) = request.going.leave_by {
+            self.timers.remove(&(at, stream));
+        }
         if let Kind::Subscribing(subscribing) = &request.kind {
             if let Some(alias) = subscribing.alias() {
                 self.aliases.retire(alias);
@@ -375,24 +400,27 @@ impl Core {
             && at <= now
         {
             self.timers.pop_first();
+            self.leave_timer(now, stream);
             self.done_timer(now, stream);
         }
     }
 
-    fn read_control(&mut self, now: Instant) -> Result<(), WireError> {
+    fn read_control(&mut self) -> Result<(), WireError> {
         while !self.is_closed {
             let Some(message) = Message::decode(&mut self.control)? else { break };
             match message {
                 Message::Setup(setup) if !self.is_ready => {
-                    let path = setup::check(&setup, self.role, self.is_webtransport)?;
+                    self.peer = setup::check(&setup, self.role, self.is_webtransport)?;
+                    self.peer.tokens = self.tokens.known.take_setup(setup.tokens)?;
+                    self.tokens.given.allow(setup.max_auth_token_cache_size);
                     self.is_ready = true;
-                    self.outputs.push_back(Output::Ready(path));
+                    self.outputs.push_back(Output::Ready(self.peer.path.clone()));
                 }
                 Message::Setup(_) => return Err(violation("the peer sent a second SETUP")),
                 _ if !self.is_ready => {
                     return Err(violation("the peer's control stream does not begin with SETUP"));
                 }
-                Message::Goaway(goaway) => self.control_goaway(now, &goaway)?,
+                Message::Goaway(goaway) => self.control_goaway(goaway)?,
                 other => {
                     return Err(violation(&format!(
                         "{} does not belong on the control stream",
@@ -407,7 +435,28 @@ impl Core {
 
 impl Request {
     fn new(id: RequestId, is_ours: bool, kind: Kind) -> Self {
-        Self { id, is_ours, input: BytesMut::new(), updates: 0, held: Vec::new(), is_going: false, kind }
+        Self {
+            id,
+            is_ours,
+            tokens: Vec::new(),
+            input: BytesMut::new(),
+            updates: 0,
+            held: Vec::new(),
+            is_answered: false,
+            going: going::RequestGoing::default(),
+            refusal: Refusal::default(),
+            kind,
+        }
+    }
+}
+
+impl Request {
+    /// Whether it is of a namespace, and not of a track.
+    fn is_of_namespaces(&self) -> bool {
+        matches!(
+            self.kind,
+            Kind::Hearing { .. } | Kind::Announcing { .. } | Kind::Telling(_) | Kind::Learning(_)
+        )
     }
 }
 

@@ -1,13 +1,16 @@
 //! The peer's requests, and how request streams end (draft-18 §3.3.2, §10).
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Asked, Core, Event, Kind, MAX_REQUESTS, Output, Stream, encode, violation};
 use crate::moqt::{
-    RequestCode, ResetCode,
+    RequestCode, ResetCode, Role,
+    driver::Refusal,
     wire::{Message, Parameters, RequestError, RequestId, RequestOk, RequestUpdate, WireError},
 };
 
+/// What a peer whose request is too much is told to wait, where the application does not say.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// Updates that may wait for the answer to their request.
 const MAX_HELD: usize = 16;
 
@@ -20,7 +23,7 @@ impl Core {
             let is_unread = matches!(request.kind, Kind::Unread);
             match message {
                 message if is_unread => self.asked(stream, message)?,
-                Message::Goaway(goaway) => self.request_goaway(stream, &goaway)?,
+                Message::Goaway(goaway) => self.goaway_asked(stream, goaway)?,
                 message if request.is_ours => self.answered(now, stream, message)?,
                 Message::RequestUpdate(update) => self.update_asked(stream, update)?,
                 other => return Err(misplaced(&other, "after a request")),
@@ -30,11 +33,13 @@ impl Core {
     }
 
     /// The first message of a peer's request stream.
-    fn asked(&mut self, stream: Stream, message: Message) -> Result<(), WireError> {
+    fn asked(&mut self, stream: Stream, mut message: Message) -> Result<(), WireError> {
         let Some(id) = request_id(&message) else {
             return Err(misplaced(&message, "first on a request stream"));
         };
         self.ids.take(id)?;
+        // What is registered counts, whatever becomes of the request.
+        let tokens = self.take_message_tokens(&mut message)?;
         let open = self.requests.len();
         let Some(request) = self.requests.get_mut(&stream) else { return Ok(()) };
         request.id = id;
@@ -45,6 +50,13 @@ impl Core {
         if open > MAX_REQUESTS {
             self.refuse_now(stream, RequestCode::ExcessiveLoad, "too many requests are open in this session");
             return Ok(());
+        }
+        match tokens {
+            Ok(tokens) => request.tokens = tokens,
+            Err((code, reason)) => {
+                self.refuse_now(stream, code, reason);
+                return Ok(());
+            }
         }
         match message {
             Message::Subscribe(ask) => self.subscribe_asked(stream, ask),
@@ -140,11 +152,28 @@ impl Core {
         self.refuse_now(stream, code, reason);
     }
 
-    pub(super) fn refuse_now(&mut self, stream: Stream, code: RequestCode, reason: &str) {
-        if self.forget(stream).is_none() {
-            return;
+    /// What goes with the refusal of a request of the peer's that follows. A client's redirect has no URI,
+    /// one of namespaces no track name (draft-18 §10.6.1).
+    pub(crate) fn set_refusal(&mut self, stream: Stream, mut refusal: Refusal) {
+        let Some(request) = self.requests.get_mut(&stream) else { return };
+        if let Some(redirect) = &mut refusal.redirect {
+            if self.role == Role::Client {
+                redirect.uri.clear();
+            }
+            if request.is_of_namespaces() {
+                redirect.track.name.clear();
+            }
         }
-        let error = RequestError { code, retry_after: None, reason: clipped(reason), redirect: None };
+        request.refusal = refusal;
+    }
+
+    pub(super) fn refuse_now(&mut self, stream: Stream, code: RequestCode, reason: &str) {
+        let Some(request) = self.forget(stream) else { return };
+        let Refusal { retry_after, redirect } = request.refusal;
+        let is_full = code == RequestCode::ExcessiveLoad;
+        let retry_after = retry_after.or(is_full.then_some(RETRY_AFTER));
+        let redirect = redirect.filter(|_| code == RequestCode::Redirect);
+        let error = RequestError { code, retry_after, reason: clipped(reason), redirect };
         match encode(&Message::RequestError(error)) {
             Ok(bytes) => {
                 self.outputs.push_back(Output::Send(stream, bytes));

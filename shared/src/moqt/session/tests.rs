@@ -16,6 +16,7 @@ mod random;
 mod requests;
 mod setup;
 mod subscribe;
+mod tokens;
 
 /// Two sessions that are set up.
 struct Pair {

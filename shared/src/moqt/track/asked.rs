@@ -9,7 +9,7 @@ use super::{
     Telling, TrackWriter,
 };
 use crate::moqt::{
-    GroupOrder, Location, Namespace, Priority, Properties, RequestCode, TrackName,
+    AuthToken, GroupOrder, Location, Namespace, Priority, Properties, RequestCode, TrackName,
     driver::{Shared, bell::Port},
     session::{
         FetchAsked,
@@ -59,7 +59,7 @@ const UNANSWERED: &str = "the request was dropped without an answer";
 pub struct SubscribeRequest {
     track: TrackName,
     options: SubscribeOptions,
-    port: Arc<Port<Outbox>>,
+    pub(super) port: Arc<Port<Outbox>>,
 }
 
 impl SubscribeRequest {
@@ -74,6 +74,10 @@ impl SubscribeRequest {
     /// What was asked for with it.
     pub fn options(&self) -> SubscribeOptions {
         self.options
+    }
+    /// The tokens that it came with (draft-18 §10.2.2). Whether they are good is for the application.
+    pub fn tokens(&self) -> Vec<AuthToken> {
+        self.port.aside.tokens()
     }
     /// Grants it. The writer applies the filter, counted from `ok.largest`. Where the filter's range is
     /// over already, the request is refused with INVALID_RANGE, and the writer is closed.
@@ -101,7 +105,7 @@ impl Drop for SubscribeRequest {
 #[derive(Debug)]
 pub struct FetchRequest {
     asked: FetchAsked,
-    port: Arc<Port<Fetchbox>>,
+    pub(super) port: Arc<Port<Fetchbox>>,
 }
 
 impl FetchRequest {
@@ -124,6 +128,10 @@ impl FetchRequest {
     /// How urgent it is to the subscriber.
     pub fn priority(&self) -> Priority {
         self.asked.priority
+    }
+    /// The tokens that it came with (draft-18 §10.2.2). Whether they are good is for the application.
+    pub fn tokens(&self) -> Vec<AuthToken> {
+        self.port.aside.tokens()
     }
     /// Grants it. `end` is the last location that will be delivered.
     pub fn accept(self, end: Location, end_of_track: EndOfTrack, properties: Properties) -> FetchWriter {
@@ -149,7 +157,7 @@ impl Drop for FetchRequest {
 #[derive(Debug)]
 pub struct NamespaceRequest {
     namespace: Namespace,
-    port: Arc<Port<Life>>,
+    pub(super) port: Arc<Port<Life>>,
 }
 
 impl NamespaceRequest {
@@ -160,6 +168,10 @@ impl NamespaceRequest {
     /// What it announces.
     pub fn namespace(&self) -> &Namespace {
         &self.namespace
+    }
+    /// The tokens that it came with (draft-18 §10.2.2). Whether they are good is for the application.
+    pub fn tokens(&self) -> Vec<AuthToken> {
+        self.port.aside.tokens()
     }
     /// Takes it. The answer tells when it is withdrawn; dropping that cancels the announcement.
     pub fn accept(self) -> PublishedNamespace {
@@ -185,7 +197,7 @@ impl Drop for NamespaceRequest {
 #[derive(Debug)]
 pub struct NamespaceSubscriptionRequest {
     prefix: Namespace,
-    port: Arc<Port<Telling>>,
+    pub(super) port: Arc<Port<Telling>>,
 }
 
 impl NamespaceSubscriptionRequest {
@@ -196,6 +208,10 @@ impl NamespaceSubscriptionRequest {
     /// Below what.
     pub fn prefix(&self) -> &Namespace {
         &self.prefix
+    }
+    /// The tokens that it came with (draft-18 §10.2.2). Whether they are good is for the application.
+    pub fn tokens(&self) -> Vec<AuthToken> {
+        self.port.aside.tokens()
     }
     /// Takes it; the peer is then told with `tell`.
     pub fn accept(self) -> NamespaceWriter {

@@ -26,7 +26,7 @@ use crate::moqt::{
 /// A granted subscription. Dropping it cancels it.
 #[derive(Debug)]
 pub struct Subscription {
-    port: Arc<Port<Reading>>,
+    pub(super) port: Arc<Port<Reading>>,
     ok: SubscribeOk,
 }
 
@@ -98,7 +98,7 @@ impl Drop for Subscription {
 /// A granted fetch. Dropping it cancels it.
 #[derive(Debug)]
 pub struct Fetch {
-    port: Arc<Port<Inbox<Result<FetchItem, Refused>>>>,
+    pub(super) port: Arc<Port<Inbox<Result<FetchItem, Refused>>>>,
 }
 
 impl Fetch {
@@ -134,7 +134,7 @@ impl Drop for Fetch {
 #[derive(Debug)]
 pub struct PublishedNamespace {
     namespace: Namespace,
-    port: Arc<Port<Life>>,
+    pub(super) port: Arc<Port<Life>>,
 }
 
 impl PublishedNamespace {
@@ -173,7 +173,7 @@ impl Drop for PublishedNamespace {
 /// A granted SUBSCRIBE_NAMESPACE. Dropping it cancels it.
 #[derive(Debug)]
 pub struct NamespaceSubscription {
-    port: Arc<Port<Inbox<NamespaceEvent>>>,
+    pub(super) port: Arc<Port<Inbox<NamespaceEvent>>>,
 }
 
 impl NamespaceSubscription {

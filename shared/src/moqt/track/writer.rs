@@ -14,7 +14,7 @@ use crate::moqt::{
 /// subscription with `INTERNAL_ERROR`.
 #[derive(Debug)]
 pub struct TrackWriter {
-    port: Arc<Port<Outbox>>,
+    pub(super) port: Arc<Port<Outbox>>,
 }
 
 impl TrackWriter {
@@ -72,7 +72,7 @@ impl Drop for TrackWriter {
 /// The answer to a fetch. Dropping it before `finish` resets the stream.
 #[derive(Debug)]
 pub struct FetchWriter {
-    port: Arc<Port<Fetchbox>>,
+    pub(super) port: Arc<Port<Fetchbox>>,
 }
 
 impl FetchWriter {
@@ -108,7 +108,7 @@ impl Drop for FetchWriter {
 /// Tells a peer of namespaces. Dropping it ends its subscription.
 #[derive(Debug)]
 pub struct NamespaceWriter {
-    port: Arc<Port<Telling>>,
+    pub(super) port: Arc<Port<Telling>>,
 }
 
 impl NamespaceWriter {

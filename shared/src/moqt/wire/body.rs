@@ -6,13 +6,13 @@ use bytes::{Bytes, BytesMut};
 use moq_transport::coding::{KeyValuePair, KeyValuePairs, Value};
 
 use super::{
-    Goaway, Redirect, RequestError, Setup, WireError, WireFetchRange,
+    Goaway, Redirect, RequestError, Setup, Token, WireError, WireFetchRange,
     field::{
-        Fields, MAX_URI_BYTES, check_token, is_reference, millis, put_bytes, put_integer, put_location,
-        put_millis, put_reason, put_track,
+        Fields, MAX_URI_BYTES, millis, put_bytes, put_integer, put_location, put_millis, put_reason,
+        put_track,
     },
 };
-use crate::moqt::{GroupId, Location, Namespace, ObjectId, RequestCode, TrackName};
+use crate::moqt::{Grease, GroupId, Location, ObjectId, RequestCode};
 
 /// Fetch types (draft-18 §10.12).
 mod fetch_type {
@@ -38,12 +38,13 @@ impl Setup {
             let known = match (key, value) {
                 (option::PATH, Value::BytesValue(bytes)) => setup.path.replace(bytes.into()).is_none(),
                 (option::AUTHORIZATION_TOKEN, Value::BytesValue(bytes)) => {
-                    let token = Bytes::from(bytes);
-                    check_token(&token)?;
-                    if is_reference(&token) {
-                        return Err(fields.violation("a token in it refers to one that cannot have come yet"));
+                    match Token::decode(bytes.into())? {
+                        Token::Delete(_) | Token::UseAlias(_) => {
+                            let reason = "a token in it refers to one that cannot have come yet";
+                            return Err(fields.violation(reason));
+                        }
+                        token @ (Token::Register(..) | Token::UseValue(_)) => setup.tokens.push(token),
                     }
-                    setup.tokens.push(token);
                     true
                 }
                 (option::MAX_AUTH_TOKEN_CACHE_SIZE, Value::IntValue(size)) => {
@@ -70,12 +71,17 @@ impl Setup {
         let bytes = |key: u64, bytes: &Bytes| KeyValuePair::new_bytes(key, bytes.to_vec());
         let mut pairs = KeyValuePairs::new();
         pairs.0.extend(self.path.iter().map(|path| bytes(option::PATH, path)));
-        pairs.0.extend(self.tokens.iter().map(|token| bytes(option::AUTHORIZATION_TOKEN, token)));
+        pairs.0.extend(self.tokens.iter().map(|token| bytes(option::AUTHORIZATION_TOKEN, &token.encode())));
         if self.max_auth_token_cache_size > 0 {
             pairs.set_intvalue(option::MAX_AUTH_TOKEN_CACHE_SIZE, self.max_auth_token_cache_size);
         }
         pairs.0.extend(self.authority.iter().map(|authority| bytes(option::AUTHORITY, authority)));
         pairs.0.extend(self.implementation.iter().map(|name| bytes(option::MOQT_IMPLEMENTATION, name)));
+        pairs.0.extend(self.grease.map(|Grease(n)| {
+            let key = 0x7f_u64.saturating_mul(n.into()).saturating_add(0x9d);
+            // An odd option has bytes, an even one an integer.
+            if key % 2 == 0 { KeyValuePair::new_int(key, n.into()) } else { bytes(key, &Bytes::new()) }
+        }));
         let encoded = pairs
             .encode_bounded()
             .map_err(|error| WireError::ours(format!("SETUP's options cannot be sent: {error}")))?;
@@ -189,9 +195,8 @@ impl RequestError {
             }
             // REDIRECT is never without its structure; an empty one says "the same again".
             (None, RequestCode::Redirect) => {
-                let same = TrackName { namespace: Namespace::new([] as [Bytes; 0]), name: Bytes::new() };
                 put_uri("", output)?;
-                put_track(&same, output)
+                put_track(&Redirect::to("").track, output)
             }
             (None, _) => Ok(()),
             (Some(_), other) => {

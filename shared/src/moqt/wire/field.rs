@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes, BytesMut};
 use moq_transport::coding::{self, Decode, DecodeError, Encode, TupleField};
 
-use super::{RequestId, WireError};
+use super::{RequestId, Token, WireError};
 use crate::moqt::{
     Location, Namespace, SessionCode, TrackName,
     name::{MAX_FULL_NAME_BYTES, MAX_NAMESPACE_FIELDS},
@@ -85,40 +85,6 @@ pub(super) fn put_track(track: &TrackName, output: &mut BytesMut) -> Result<(), 
 
 fn full_name_bytes(track: &TrackName) -> usize {
     track.namespace.fields().iter().map(Bytes::len).sum::<usize>() + track.name.len()
-}
-
-/// How a token names its alias (draft-18 §10.2.2).
-mod alias_type {
-    pub(super) const DELETE: u64 = 0;
-    pub(super) const REGISTER: u64 = 1;
-    pub(super) const USE_ALIAS: u64 = 2;
-    pub(super) const USE_VALUE: u64 = 3;
-}
-
-/// Whether a token only refers to another that came before.
-pub(super) fn is_reference(token: &[u8]) -> bool {
-    matches!(peek_integer(token), Some((alias_type::DELETE | alias_type::USE_ALIAS, _)))
-}
-
-/// Whether bytes are a token's structure. What its value says is for another to judge.
-///
-/// # Errors
-/// KEY_VALUE_FORMATTING_ERROR, as the draft asks for.
-pub(super) fn check_token(token: &Bytes) -> Result<(), WireError> {
-    let mut fields = Fields::new("authorization token", token.clone());
-    let mut read = || match fields.integer("alias type")? {
-        alias_type::DELETE | alias_type::USE_ALIAS => {
-            fields.integer("alias")?;
-            fields.end()
-        }
-        alias_type::REGISTER => {
-            fields.integer("alias")?;
-            fields.integer("token type").map(drop)
-        }
-        alias_type::USE_VALUE => fields.integer("token type").map(drop),
-        other => Err(fields.violation(format_args!("alias type {other:#x} is not in draft-18"))),
-    };
-    read().map_err(|error| WireError { code: SessionCode::KeyValueFormattingError, ..error })
 }
 
 /// The fields of one whole message or datagram, taken from its front.
@@ -208,11 +174,9 @@ impl Fields {
         }
     }
 
-    /// A token's structure, unread (draft-18 §10.2.2).
-    pub(super) fn token(&mut self) -> Result<Bytes, WireError> {
-        let token = self.bytes("authorization token", usize::from(u16::MAX))?;
-        check_token(&token)?;
-        Ok(token)
+    /// A token's structure (draft-18 §10.2.2).
+    pub(super) fn token(&mut self) -> Result<Token, WireError> {
+        Token::decode(self.bytes("authorization token", usize::from(u16::MAX))?)
     }
 
     /// A reason phrase. What is not UTF-8 in it is replaced: it is words for a person.

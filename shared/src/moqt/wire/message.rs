@@ -1,12 +1,13 @@
 //! What the control messages say (draft-18 §10).
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 
-use super::{RequestId, TrackAlias};
+use super::{RequestId, Token, TrackAlias};
 use crate::moqt::{
-    DoneCode, Filter, GroupId, GroupOrder, Location, Namespace, Priority, Properties, RequestCode, TrackName,
+    DoneCode, Filter, Grease, GroupId, GroupOrder, Location, Namespace, Priority, Properties, RequestCode,
+    TrackName,
 };
 
 /// A control message (draft-18 §10).
@@ -50,6 +51,32 @@ pub enum Message {
     RequestError(RequestError),
 }
 
+impl Message {
+    /// Its parameters, where it is of a kind that has any.
+    pub(crate) fn parameters_mut(&mut self) -> Option<&mut Parameters> {
+        match self {
+            Self::Subscribe(message) => Some(&mut message.parameters),
+            Self::SubscribeOk(message) => Some(&mut message.parameters),
+            Self::RequestUpdate(message) => Some(&mut message.parameters),
+            Self::Publish(message) => Some(&mut message.parameters),
+            Self::Fetch(message) => Some(&mut message.parameters),
+            Self::FetchOk(message) => Some(&mut message.parameters),
+            Self::TrackStatus(message) => Some(&mut message.parameters),
+            Self::PublishNamespace(message) => Some(&mut message.parameters),
+            Self::SubscribeNamespace(message) => Some(&mut message.parameters),
+            Self::SubscribeTracks(message) => Some(&mut message.parameters),
+            Self::RequestOk(message) => Some(&mut message.parameters),
+            Self::Setup(_)
+            | Self::Goaway(_)
+            | Self::PublishDone(_)
+            | Self::Namespace(_)
+            | Self::NamespaceDone(_)
+            | Self::PublishBlocked(_)
+            | Self::RequestError(_) => None,
+        }
+    }
+}
+
 /// SETUP's options (draft-18 §10.3.1). Unknown ones are ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Setup {
@@ -59,10 +86,12 @@ pub struct Setup {
     pub authority: Option<Bytes>,
     /// MAX_AUTH_TOKEN_CACHE_SIZE in bytes.
     pub max_auth_token_cache_size: u64,
-    /// AUTHORIZATION_TOKENs, each as its structure's bytes.
-    pub tokens: Vec<Bytes>,
+    /// AUTHORIZATION_TOKENs.
+    pub tokens: Vec<Token>,
     /// MOQT_IMPLEMENTATION.
     pub implementation: Option<Bytes>,
+    /// An option without a meaning, when sent; never set by reading.
+    pub grease: Option<Grease>,
 }
 
 /// GOAWAY (draft-18 §10.4).
@@ -83,8 +112,8 @@ pub struct Parameters {
     pub object_timeout: Option<Duration>,
     /// SUBGROUP_DELIVERY_TIMEOUT.
     pub subgroup_timeout: Option<Duration>,
-    /// AUTHORIZATION_TOKENs, each as its structure's bytes.
-    pub tokens: Vec<Bytes>,
+    /// AUTHORIZATION_TOKENs.
+    pub tokens: Vec<Token>,
     /// RENDEZVOUS_TIMEOUT.
     pub rendezvous_timeout: Option<Duration>,
     /// EXPIRES.
@@ -291,11 +320,32 @@ pub struct RequestError {
     pub redirect: Option<Redirect>,
 }
 
-/// Redirect structure (draft-18 §10.6.1).
+/// Where a refused request may be made instead (draft-18 §10.6.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redirect {
-    /// Where to connect; empty: here.
+    /// Where to connect; empty: here. A client's is always empty.
     pub uri: String,
-    /// The track to ask for; an empty namespace keeps the request's.
+    /// The track to ask for; with neither namespace nor name, the request's own. For a request of
+    /// namespaces the name is empty.
     pub track: TrackName,
+}
+
+impl Redirect {
+    /// To `uri`, for the same as was asked for here.
+    pub fn to(uri: impl Into<String>) -> Self {
+        let same = TrackName { namespace: Namespace::new([] as [Bytes; 0]), name: Bytes::new() };
+        Self { uri: uri.into(), track: same }
+    }
+
+    /// Whether it is for the same as was asked for here.
+    pub fn is_for_the_same(&self) -> bool {
+        self.track.namespace.fields().is_empty() && self.track.name.is_empty()
+    }
+}
+
+impl fmt::Display for Redirect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.uri.is_empty() { "the same place" } else { &self.uri })?;
+        if self.is_for_the_same() { Ok(()) } else { write!(f, " for {}", self.track) }
+    }
 }

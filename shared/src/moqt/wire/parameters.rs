@@ -128,7 +128,7 @@ impl Parameters {
             put_millis(timeout, writer.at(id::DELIVERY_TIMEOUT)?);
         }
         for token in &self.tokens {
-            put_bytes(token, writer.at(id::AUTHORIZATION_TOKEN)?);
+            put_bytes(&token.encode(), writer.at(id::AUTHORIZATION_TOKEN)?);
         }
         if let Some(timeout) = self.rendezvous_timeout {
             put_millis(timeout, writer.at(id::RENDEZVOUS_TIMEOUT)?);

@@ -17,6 +17,10 @@ fn track(name: &'static str) -> TrackName {
     TrackName { namespace: Namespace::new(["a", "bc"]), name: name.into() }
 }
 
+fn token(bytes: &[u8]) -> Token {
+    Token::decode(Bytes::copy_from_slice(bytes)).expect("a token")
+}
+
 fn encoded(message: &Message) -> BytesMut {
     let mut bytes = BytesMut::new();
     message.encode(&mut bytes).expect("a message that the draft allows");
@@ -40,8 +44,9 @@ fn vectors() -> Vec<(Message, &'static [u8])> {
                 path: Some("/x".into()),
                 authority: None,
                 max_auth_token_cache_size: 200,
-                tokens: vec![Bytes::from_static(&[3, 0, 9])],
+                tokens: vec![token(&[3, 0, 9])],
                 implementation: Some("me".into()),
+                grease: None,
             }),
             &[
                 0xaf, 0x00, // type 0x2F00
@@ -119,7 +124,7 @@ fn vectors() -> Vec<(Message, &'static [u8])> {
                 request: RequestId(6),
                 parameters: Parameters {
                     prefix: Some(Namespace::new(["z"])),
-                    tokens: vec![Bytes::from_static(&[2, 5]), Bytes::from_static(&[3, 0])],
+                    tokens: vec![token(&[2, 5]), token(&[3, 0])],
                     ..Parameters::default()
                 },
             }),
@@ -402,7 +407,7 @@ fn long_reasons_are_cut_and_a_peers_are_refused() {
 fn a_message_has_at_most_64_kib() {
     let setup = |bytes: usize| {
         Message::Setup(Setup {
-            tokens: vec![vec![3; 32_000].into(), vec![3; bytes].into()],
+            tokens: vec![token(&vec![3; 32_000]), token(&vec![3; bytes])],
             ..Setup::default()
         })
     };

@@ -1,7 +1,7 @@
 //! GOAWAY.
 
 use super::*;
-use crate::moqt::{ResetCode, wire::Goaway};
+use crate::moqt::{GoingAway, ResetCode, wire::Goaway};
 
 const STREAM: Stream = Stream(0);
 
@@ -10,14 +10,18 @@ fn goaway(uri: &str, request: Option<u64>) -> Message {
     Message::Goaway(Goaway { uri, timeout, request: request.map(RequestId) })
 }
 
+fn to(uri: &str, seconds: u64) -> GoingAway {
+    GoingAway { uri: uri.to_owned(), timeout: Duration::from_secs(seconds) }
+}
+
 #[test]
 fn a_server_says_where_to_go_and_a_client_cannot() {
     let mut pair = Pair::new();
     pair.server.goaway(pair.now, "moqt://other", Duration::ZERO);
     pair.server.goaway(pair.now, "moqt://third", Duration::ZERO);
-    assert_eq!(pair.run().client, [Output::GoingAway { uri: "moqt://other".into() }]);
+    assert_eq!(pair.run().client, [Output::GoingAway(to("moqt://other", 0))]);
     pair.client.goaway(pair.now, "moqt://other", Duration::ZERO);
-    assert_eq!(pair.run().server, [Output::GoingAway { uri: String::new() }]);
+    assert_eq!(pair.run().server, [Output::GoingAway(to("", 0))]);
     assert_eq!((pair.client.deadline(), pair.server.deadline()), (None, None));
 }
 
@@ -29,7 +33,7 @@ fn nothing_new_is_asked_of_who_goes_and_what_comes_is_refused() {
     pair.server.goaway(pair.now, "", Duration::ZERO);
     // The announcement is on its way, and comes too late.
     let seen = pair.run();
-    assert_eq!(seen.client[0], Output::GoingAway { uri: String::new() });
+    assert_eq!(seen.client[0], Output::GoingAway(to("", 0)));
     assert_eq!(refusal(&seen.client, Stream(1)), Some(RequestCode::GoingAway));
     let asked = pair.client.announce(Stream(2), namespace(&["b"]));
     assert!(matches!(asked, Err(Refused::Error { code: RequestCode::GoingAway, .. })));
@@ -118,4 +122,70 @@ fn one_request_may_be_sent_elsewhere_once() {
         assert_eq!(lone.closed(), code, "{role:?} {messages:?}");
         lone.core.cancel(STREAM, ResetCode::GoingAway);
     }
+}
+
+#[test]
+fn what_the_peer_did_not_handle_is_refused_at_once() {
+    let mut lone = Lone::new(Role::Client);
+    for number in 0..4 {
+        lone.core.announce(Stream(number), namespace(&["a"])).expect("asked");
+    }
+    // The last one is answered, though the peer says otherwise.
+    lone.say(Stream(3), &Message::RequestOk(wire::RequestOk::default()));
+    lone.outputs();
+    lone.control(&goaway("moqt://x", Some(2)));
+    let gone = |number| {
+        let code = RequestCode::GoingAway;
+        let reason = "the peer is going away: connect anew".to_owned();
+        let refused = Refused::Error { code, reason, retry_after: None };
+        let stream = Stream(number);
+        [Output::Tell(stream, Event::Refused(refused)), Output::Abandon(stream, ResetCode::GoingAway)]
+    };
+    let mut expected = vec![Output::GoingAway(to("moqt://x", 1))];
+    expected.extend(gone(1));
+    expected.extend(gone(2));
+    assert_eq!(lone.outputs(), expected);
+    // What it may have handled, it answers.
+    lone.say(STREAM, &Message::RequestOk(wire::RequestOk::default()));
+    assert_eq!(lone.outputs(), [Output::Tell(STREAM, Event::Granted)]);
+}
+
+#[test]
+fn a_request_is_asked_to_leave_once_and_reset_after_its_time() {
+    for from_server in [true, false] {
+        let mut pair = Pair::new();
+        pair.client.announce(STREAM, namespace(&["a"])).expect("asked");
+        pair.run();
+        pair.server.grant(STREAM);
+        pair.run();
+        let (side, uri) = match from_server {
+            true => (&mut pair.server, "moqt://x"),
+            false => (&mut pair.client, ""),
+        };
+        side.request_goaway(pair.now, STREAM, to("moqt://x", 1));
+        side.request_goaway(pair.now, STREAM, to("moqt://y", 2));
+        assert_eq!(side.deadline(), Some(pair.now + Duration::from_secs(1)));
+        let seen = pair.run();
+        let told = [Output::Tell(STREAM, Event::GoingAway(to(uri, 1)))];
+        let ended = [Output::Tell(STREAM, Event::Ended)];
+        assert_eq!(if from_server { seen.client } else { seen.server }, told);
+        assert_eq!(pair.pass(Duration::from_millis(999)), Seen::default());
+        let seen = pair.pass(Duration::from_millis(1));
+        assert_eq!((&seen.client[..], &seen.server[..]), (&ended[..], &ended[..]));
+        assert!(pair.client.requests.is_empty() && pair.server.requests.is_empty());
+        assert_eq!((pair.client.deadline(), pair.server.deadline()), (None, None));
+    }
+}
+
+#[test]
+fn a_request_that_left_in_time_has_no_timer() {
+    let mut pair = Pair::new();
+    pair.client.announce(STREAM, namespace(&["a"])).expect("asked");
+    pair.run();
+    pair.server.grant(STREAM);
+    pair.server.request_goaway(pair.now, STREAM, to("", 1));
+    pair.run();
+    pair.client.cancel(STREAM, ResetCode::Cancelled);
+    pair.run();
+    assert_eq!(pair.server.deadline(), None);
 }

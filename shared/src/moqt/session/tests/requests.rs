@@ -3,6 +3,7 @@
 use super::*;
 use crate::moqt::{
     Properties, ResetCode,
+    driver::Refusal,
     wire::{
         FetchOk, PublishDone, PublishNamespace, Redirect, RequestError, RequestOk, RequestUpdate, Subscribe,
         SubscribeNamespace, SubscribeTracks, TrackStatus,
@@ -201,17 +202,117 @@ fn a_refusal_says_why_and_when_to_come_back() {
     lone.say(STREAM, &Message::RequestError(error));
     let told = Output::Tell(STREAM, Event::Refused(Refused::Error { code, reason, retry_after }));
     assert_eq!(lone.outputs(), [told, Output::Retire(STREAM)]);
+}
 
-    let mut moved = Lone::new(Role::Client);
-    moved.core.subscribe(STREAM, track("v"), &SubscribeOptions::default()).expect("asked");
-    let redirect = Some(Redirect { uri: "moqt://other".into(), track: track("w") });
-    let (code, reason) = (RequestCode::Redirect, "moved".to_owned());
-    moved.outputs();
-    moved.say(STREAM, &Message::RequestError(RequestError { code, retry_after: None, reason, redirect }));
-    let [Output::Tell(_, Event::Refused(Refused::Error { reason, .. })), _] = &moved.outputs()[..] else {
-        panic!("not refused");
+fn redirect(uri: &'static str, track: TrackName) -> Redirect {
+    Redirect { track, ..Redirect::to(uri) }
+}
+
+fn redirected(to: Redirect) -> Message {
+    let (code, retry_after) = (RequestCode::Redirect, Some(Duration::from_secs(2)));
+    Message::RequestError(RequestError { code, retry_after, reason: "moved".into(), redirect: Some(to) })
+}
+
+#[test]
+fn a_redirect_says_where_to_and_for_what() {
+    let mut lone = Lone::new(Role::Client);
+    lone.core.subscribe(STREAM, track("v"), &SubscribeOptions::default()).expect("asked");
+    lone.outputs();
+    let to = redirect("moqt://other", track("w"));
+    lone.say(STREAM, &redirected(to.clone()));
+    let (reason, retry_after) = ("moved".to_owned(), Some(Duration::from_secs(2)));
+    let refused = Refused::Redirected { to, reason, retry_after };
+    assert_eq!(refused.to_string(), "redirected to moqt://other for room/demo/w: moved");
+    assert_eq!(lone.outputs(), [Output::Tell(STREAM, Event::Refused(refused)), Output::Retire(STREAM)]);
+}
+
+#[test]
+fn a_redirect_that_cannot_be_closes_the_session() {
+    type Ask = fn(&mut Core);
+    let subscribe: Ask = |core| core.subscribe(STREAM, track("v"), &Default::default()).expect("asked");
+    let announce: Ask = |core| core.announce(STREAM, namespace(&["a"])).expect("asked");
+    let learn: Ask = |core| core.learn(STREAM, namespace(&["a"])).expect("asked");
+    let here = || Redirect::to("");
+    let named = || redirect("", TrackName { namespace: namespace(&["b"]), name: "w".into() });
+    let space = || redirect("", TrackName { namespace: namespace(&["b"]), name: Bytes::new() });
+    let there = || Redirect::to("moqt://x");
+    let violation = Some(SessionCode::ProtocolViolation);
+    for (role, ask, to, code) in [
+        (Role::Client, subscribe, there(), None),
+        (Role::Client, subscribe, named(), None),
+        (Role::Server, subscribe, here(), None),
+        (Role::Server, subscribe, named(), None),
+        (Role::Server, subscribe, there(), violation),
+        (Role::Client, announce, there(), None),
+        (Role::Client, announce, space(), None),
+        (Role::Client, announce, named(), violation),
+        (Role::Server, announce, there(), violation),
+        (Role::Client, learn, space(), None),
+        (Role::Client, learn, named(), violation),
+    ] {
+        let mut lone = Lone::new(role);
+        ask(&mut lone.core);
+        lone.say(STREAM, &redirected(to.clone()));
+        assert_eq!(lone.closed(), code, "{role:?} {to:?}");
+    }
+}
+
+#[test]
+fn our_redirects_are_such_as_the_draft_allows() {
+    let to = redirect("moqt://x", track("w"));
+    let refusal = Refusal { retry_after: None, redirect: Some(to.clone()) };
+    let told = |seen: &[Output]| {
+        seen.iter().find_map(|output| match output {
+            Output::Tell(_, Event::Refused(Refused::Redirected { to, .. })) => Some(to.clone()),
+            _ => None,
+        })
     };
-    assert!(reason.contains("moqt://other") && reason.contains("room/demo/w"), "{reason}");
+    let mut pair = Pair::new();
+    pair.client.subscribe(STREAM, track("v"), &SubscribeOptions::default()).expect("asked");
+    pair.run();
+    pair.server.set_refusal(STREAM, refusal.clone());
+    pair.server.refuse(STREAM, RequestCode::Redirect, "");
+    assert_eq!(told(&pair.run().client), Some(to.clone()));
+    // A namespace has no track name.
+    pair.client.announce(Stream(2), namespace(&["a"])).expect("asked");
+    pair.run();
+    pair.server.set_refusal(Stream(2), refusal.clone());
+    pair.server.refuse(Stream(2), RequestCode::Redirect, "");
+    let nameless = TrackName { name: Bytes::new(), ..track("w") };
+    assert_eq!(told(&pair.run().client), Some(redirect("moqt://x", nameless)));
+    // A client cannot say where to connect to.
+    pair.server.subscribe(Stream(3), track("v"), &SubscribeOptions::default()).expect("asked");
+    pair.run();
+    pair.client.set_refusal(Stream(3), refusal.clone());
+    pair.client.refuse(Stream(3), RequestCode::Redirect, "");
+    assert_eq!(told(&pair.run().server), Some(redirect("", track("w"))));
+    // A refusal of another kind has none.
+    pair.client.subscribe(Stream(4), track("v"), &SubscribeOptions::default()).expect("asked");
+    pair.run();
+    pair.server.set_refusal(Stream(4), refusal);
+    pair.server.refuse(Stream(4), RequestCode::DoesNotExist, "");
+    assert_eq!(super::refusal(&pair.run().client, Stream(4)), Some(RequestCode::DoesNotExist));
+}
+
+#[test]
+fn who_asks_for_too_much_is_told_when_to_come_back() {
+    let mut pair = Pair::new();
+    for (stream, refusal, expected) in [
+        (Stream(1), Refusal::default(), Duration::from_secs(1)),
+        (
+            Stream(2),
+            Refusal { retry_after: Some(Duration::from_millis(70)), redirect: None },
+            Duration::from_millis(70),
+        ),
+    ] {
+        pair.client.subscribe(stream, track("v"), &SubscribeOptions::default()).expect("asked");
+        pair.run();
+        pair.server.set_refusal(stream, refusal);
+        pair.server.refuse(stream, RequestCode::ExcessiveLoad, "");
+        let (code, reason) = (RequestCode::ExcessiveLoad, String::new());
+        let told = Refused::Error { code, reason, retry_after: Some(expected) };
+        assert_eq!(pair.run().client, [Output::Tell(stream, Event::Refused(told))]);
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! SETUP, and what else comes on the control stream.
 
 use super::*;
-use crate::moqt::{track::IMPLEMENTATION, wire::Goaway};
+use crate::moqt::{Grease, track::IMPLEMENTATION, wire::Goaway};
 
 fn core(role: Role, is_webtransport: bool) -> Lone {
     let now = Instant::now();
@@ -22,9 +22,9 @@ fn sent(lone: &mut Lone) -> Message {
 #[test]
 fn only_a_client_on_raw_quic_says_where_it_goes() {
     let (path, authority) = (Some(Bytes::from_static(b"/room?x=1")), Some(Bytes::from_static(b"a:1")));
-    let implementation = Some(IMPLEMENTATION);
-    let with_url = Setup { path, authority, implementation: implementation.clone(), ..Setup::default() };
-    let without = Setup { implementation, ..Setup::default() };
+    let implementation = Some(IMPLEMENTATION.into());
+    let without = Setup { implementation, max_auth_token_cache_size: 16 << 10, ..Setup::default() };
+    let with_url = Setup { path, authority, ..without.clone() };
     assert_eq!(sent(&mut core(Role::Client, false)), Message::Setup(with_url.clone()));
     assert_eq!(sent(&mut core(Role::Client, true)), Message::Setup(without.clone()));
     assert_eq!(sent(&mut core(Role::Server, false)), Message::Setup(without));
@@ -51,8 +51,13 @@ fn a_setup_that_cannot_be_is_answered_with_its_code() {
         (Role::Server, false, path("/a b"), SessionCode::MalformedPath),
         (Role::Server, false, path("/#x"), SessionCode::MalformedPath),
         (Role::Server, false, path("/\u{e9}"), SessionCode::MalformedPath),
+        (Role::Server, false, path("/%2"), SessionCode::MalformedPath),
+        (Role::Server, false, path("/%2g"), SessionCode::MalformedPath),
+        (Role::Server, false, path("/{a}"), SessionCode::MalformedPath),
         (Role::Server, false, authority(""), SessionCode::MalformedAuthority),
         (Role::Server, false, authority("a/b"), SessionCode::MalformedAuthority),
+        (Role::Server, false, authority(":443"), SessionCode::MalformedAuthority),
+        (Role::Server, false, authority("user@:443"), SessionCode::MalformedAuthority),
     ] {
         let mut lone = core(role, is_webtransport);
         lone.control(&Message::Setup(setup.clone()));
@@ -102,5 +107,39 @@ fn garbage_closes_the_session_and_what_follows_is_not_heard() {
         assert_eq!(lone.closed(), Some(SessionCode::ProtocolViolation), "{garbage:?}");
         lone.control(&Message::Setup(Setup::default()));
         assert_eq!(lone.outputs(), []);
+    }
+}
+
+#[test]
+fn what_the_peer_says_of_itself_can_be_read() {
+    let authority = |text: &'static str| Setup { authority: Some(text.into()), ..Setup::default() };
+    for text in ["a", "a:1", "[::1]:443", "user@a:1", "a%20b"] {
+        let mut lone = core(Role::Server, false);
+        lone.control(&Message::Setup(authority(text)));
+        assert_eq!(lone.closed(), None, "{text}");
+        assert_eq!(lone.core.peer().authority.as_deref(), Some(text));
+    }
+    let mut lone = core(Role::Client, false);
+    let implementation = Some(Bytes::from_static(b"theirs/\xff"));
+    lone.control(&Message::Setup(Setup { implementation, ..Setup::default() }));
+    assert_eq!(lone.core.peer().implementation.as_deref(), Some("theirs/\u{fffd}"));
+}
+
+#[test]
+fn a_setup_can_hold_a_value_without_a_meaning_and_no_name() {
+    for n in [0, 1, 65_535] {
+        let config = Config { grease: Some(Grease(n)), implementation: None, ..Config::new(Role::Client) };
+        let now = Instant::now();
+        let mut lone = Lone { now, core: Core::new(now, &config, true) };
+        let plain = Config { grease: None, ..config };
+        let mut without = Lone { now, core: Core::new(now, &plain, true) };
+        let (Some(Output::Control(greased)), Some(Output::Control(plain))) =
+            (lone.core.poll(), without.core.poll())
+        else {
+            panic!("no SETUP")
+        };
+        assert!(greased.len() > plain.len() + 1, "{n}");
+        let read = |bytes: &Bytes| Message::decode(&mut BytesMut::from(&bytes[..])).expect("valid");
+        assert_eq!(read(&greased), read(&plain));
     }
 }

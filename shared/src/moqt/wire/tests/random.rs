@@ -109,14 +109,14 @@ impl Random {
     }
 
     /// A token with a value, registered or not: SETUP allows no other.
-    fn token(&mut self) -> Bytes {
+    fn token(&mut self) -> Token {
         let mut token = if self.flip() { vec![1, self.below(128) as u8] } else { vec![3] };
         token.push(self.below(128) as u8);
         token.extend_from_slice(&self.bytes(50));
-        token.into()
+        super::token(&token)
     }
 
-    fn tokens(&mut self) -> Vec<Bytes> {
+    fn tokens(&mut self) -> Vec<Token> {
         (0..self.below(3)).map(|_| self.token()).collect()
     }
 
@@ -153,6 +153,7 @@ impl Random {
                 max_auth_token_cache_size: self.integer(),
                 tokens: self.tokens(),
                 implementation: self.maybe(|random| random.bytes(20)),
+                grease: None,
             }),
             1 => Message::Goaway(Goaway {
                 uri: self.text(),

@@ -1,0 +1,37 @@
+//! What every handle can do: ask the peer to take the request elsewhere, and be asked (draft-18 §10.4).
+
+use std::{future::poll_fn, time::Duration};
+
+use super::{
+    Fetch, FetchWriter, GoingAway, NamespaceSubscription, NamespaceWriter, PublishedNamespace, Subscription,
+    TrackWriter,
+};
+
+macro_rules! leaves {
+    ($($handle:ty),* $(,)?) => { $(
+        impl $handle {
+            /// Asks the peer to take this request to `uri`, empty for the same place; a client's is always
+            /// empty. It goes on until either side ends it. After `timeout`, where it is not zero, it is
+            /// reset with GOING_AWAY. Only the first call counts (draft-18 §10.4).
+            pub fn goaway(&self, uri: &str, timeout: Duration) {
+                self.port.aside.leave(uri.to_owned(), timeout);
+                self.port.ring();
+            }
+            /// Waits until the peer asks to take this request elsewhere, and says where to. `None` once the
+            /// request is over without that. Cancelling it loses nothing.
+            pub async fn going_away(&self) -> Option<GoingAway> {
+                poll_fn(|cx| self.port.aside.poll_going(cx.waker())).await
+            }
+        }
+    )* };
+}
+
+leaves!(
+    Fetch,
+    FetchWriter,
+    NamespaceSubscription,
+    NamespaceWriter,
+    PublishedNamespace,
+    Subscription,
+    TrackWriter
+);
