@@ -252,6 +252,19 @@ impl Broadcast {
                 tasks.spawn(stage::deliver(writer, objects));
                 while tasks.try_join_next().is_some() {}
             }
+            Request::TrackStatus(request) => {
+                let name = request.track();
+                let found = (name.namespace == stage_name).then(|| self.stage.find(&name.name)).flatten();
+                let Some((_, track)) = found else {
+                    let reason = format!("this broadcast has no track {name}: see its catalog");
+                    request.reject(Code::DoesNotExist, &reason);
+                    return;
+                };
+                request.answer(track.ok());
+            }
+            Request::Publish(request) => {
+                request.reject(Code::Uninterested, "this is a publisher: it takes no tracks");
+            }
             Request::PublishNamespace(request) => {
                 request.reject(Code::NotSupported, "this is a publisher: it takes no namespaces");
             }

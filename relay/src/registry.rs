@@ -7,7 +7,10 @@ use std::{
 
 use shared::{
     event::{BroadcastId, Fact, Part, SessionId},
-    moqt::{DoneCode, FetchRequest, Namespace, RequestCode, Session, SubscribeRequest, TrackName},
+    moqt::{
+        DoneCode, FetchRequest, Namespace, RequestCode, Session, SubscribeRequest, TrackName,
+        TrackStatusRequest,
+    },
     naming::Room,
 };
 use tokio::sync::{OwnedSemaphorePermit, watch};
@@ -133,6 +136,16 @@ impl Registry {
         };
         let track = request.track().clone();
         source.send(&track, Command::Fetch(request, permit), &self.context, &self.tasks);
+    }
+
+    /// Says how a track stands: by what is known here, or else by what its publisher says.
+    pub(crate) fn status(&self, request: TrackStatusRequest, permit: OwnedSemaphorePermit) {
+        let Some(source) = self.source_of(request.track()) else {
+            self.context.metrics.requests_refused.add(1);
+            let reason = off_air(request.track());
+            return request.reject(RequestCode::DoesNotExist, &reason);
+        };
+        source.status(request, permit, &self.context, &self.tasks);
     }
 
     fn source_of(&self, track: &TrackName) -> Option<Arc<Source>> {

@@ -35,7 +35,7 @@ use crate::{
 
 /// Subscriptions of one session at one time; further ones are refused.
 const MAX_SUBSCRIPTIONS: usize = 256;
-/// Fetches of one session at one time; further ones are refused.
+/// Fetches and questions about tracks of one session at one time; further ones are refused.
 const MAX_FETCHES: usize = 32;
 /// Namespaces that one session publishes or watches at one time; further ones are refused.
 const MAX_NAMESPACES: usize = 64;
@@ -247,6 +247,10 @@ impl Peer {
             }
             Request::Fetch(request) => match self.admit(&request.track().namespace, &self.fetches) {
                 Ok(permit) => self.relay.registry.fetch(request, permit),
+                Err((code, reason)) => request.reject(code, &reason),
+            },
+            Request::TrackStatus(request) => match self.admit(&request.track().namespace, &self.fetches) {
+                Ok(permit) => self.relay.registry.status(request, permit),
                 Err((code, reason)) => request.reject(code, &reason),
             },
             Request::PublishNamespace(request) => self.publish(request),

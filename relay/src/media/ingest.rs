@@ -6,7 +6,8 @@ use shared::{
     event::{BroadcastId, Fact},
     moqt::{
         DoneCode, FetchRequest, Item, Priority, Received, Refused, RequestCode, SubscribeOk,
-        SubscribeOptions, SubscribeRequest, Subscription, TrackName, wire::TrackProperties,
+        SubscribeOptions, SubscribeRequest, Subscription, TrackName, TrackStatusRequest,
+        wire::TrackProperties,
     },
 };
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -174,6 +175,7 @@ impl Ingest {
             match command {
                 Command::Subscribe(request, seat) => self.join(request, seat),
                 Command::Fetch(request, permit) => self.fetch(request, permit),
+                Command::Status(request) => self.status(request),
                 Command::End(..) => {}
             }
         }
@@ -181,20 +183,10 @@ impl Ingest {
 
     /// The publisher's answer is everybody's.
     fn refuse(&mut self, refused: &Refused, waiting: Vec<Command>, shelf: &impl Shelf) {
-        let gone = "the publisher is gone";
         tracing::debug!(track = %self.name, %refused, "the publisher does not give the track");
         let mut refuse = |command: Command| {
             self.context.metrics.requests_refused.add(1);
-            match refused {
-                Refused::Error { code, reason, retry_after: None } => command.refuse(*code, reason),
-                Refused::Error { code, reason, retry_after: Some(later) } => {
-                    command.refuse_until(*code, reason, *later);
-                }
-                Refused::Redirected { to, reason, retry_after } => {
-                    command.redirect(to.clone(), reason, *retry_after);
-                }
-                _ => command.refuse(RequestCode::DoesNotExist, gone),
-            }
+            command.refuse_as(refused);
         };
         waiting.into_iter().for_each(&mut refuse);
         loop {
@@ -290,6 +282,7 @@ impl Ingest {
         match command {
             Command::Subscribe(request, seat) => self.join(request, seat),
             Command::Fetch(request, permit) => self.fetch(request, permit),
+            Command::Status(request) => self.status(request),
             Command::End(code, reason) => {
                 self.fanout.done(code, reason);
                 return Next::End;
@@ -305,7 +298,7 @@ impl Ingest {
             Filter::AbsoluteStart(start) | Filter::AbsoluteRange(start, _) => Some(start.group),
             Filter::Unfiltered | Filter::LargestObject | Filter::NextGroupStart => None,
         };
-        let ok = SubscribeOk { largest: self.cache.largest(), ..self.ok.clone() };
+        let ok = self.ok();
         self.fanout.join(request, seat, ok, self.cache.replay(from));
         if let Some(after) = options.new_group {
             self.new_groups.ask(after);
@@ -313,6 +306,15 @@ impl Ingest {
         if self.has_looked && !self.cache.has_start() {
             self.ask_for_new_group();
         }
+    }
+
+    /// What is known of the track now.
+    fn ok(&self) -> SubscribeOk {
+        SubscribeOk { largest: self.cache.largest(), ..self.ok.clone() }
+    }
+
+    fn status(&self, request: TrackStatusRequest) {
+        request.answer(self.ok());
     }
 
     fn ask_for_new_group(&mut self) {

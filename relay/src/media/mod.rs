@@ -14,7 +14,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use shared::moqt::{DoneCode, FetchRequest, Item, Redirect, RequestCode, Session, SubscribeRequest};
+use shared::moqt::{
+    DoneCode, FetchRequest, Item, Redirect, Refused, RequestCode, Session, SubscribeRequest,
+    TrackStatusRequest,
+};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use crate::{analytics::recorder::Recorder, metrics::Metrics, registry::Seat};
@@ -75,6 +78,8 @@ pub(crate) enum Command {
     Subscribe(SubscribeRequest, Seat),
     /// Answer from the cache. The permit is held until the answer is sent.
     Fetch(FetchRequest, OwnedSemaphorePermit),
+    /// Say how it stands.
+    Status(TrackStatusRequest),
     /// End the track for its viewers.
     End(DoneCode, &'static str),
 }
@@ -85,24 +90,39 @@ impl Command {
         match self {
             Self::Subscribe(request, _) => request.reject(code, reason),
             Self::Fetch(request, _) => request.reject(code, reason),
+            Self::Status(request) => request.reject(code, reason),
             Self::End(..) => {}
         }
     }
 
-    /// Answers a request with an error that passes.
-    pub(crate) fn refuse_until(self, code: RequestCode, reason: &str, retry_after: Duration) {
+    /// Answers a request as the publisher answered.
+    pub(crate) fn refuse_as(self, refused: &Refused) {
+        match refused {
+            Refused::Error { code, reason, retry_after: None } => self.refuse(*code, reason),
+            Refused::Error { code, reason, retry_after: Some(later) } => {
+                self.refuse_until(*code, reason, *later);
+            }
+            Refused::Redirected { to, reason, retry_after } => {
+                self.redirect(to.clone(), reason, *retry_after)
+            }
+            _ => self.refuse(RequestCode::DoesNotExist, "the publisher is gone"),
+        }
+    }
+
+    fn refuse_until(self, code: RequestCode, reason: &str, retry_after: Duration) {
         match self {
             Self::Subscribe(request, _) => request.reject_until(code, reason, retry_after),
             Self::Fetch(request, _) => request.reject_until(code, reason, retry_after),
+            Self::Status(request) => request.reject_until(code, reason, retry_after),
             Self::End(..) => {}
         }
     }
 
-    /// Sends a request elsewhere.
-    pub(crate) fn redirect(self, to: Redirect, reason: &str, retry_after: Option<Duration>) {
+    fn redirect(self, to: Redirect, reason: &str, retry_after: Option<Duration>) {
         match self {
             Self::Subscribe(request, _) => request.redirect(to, reason, retry_after),
             Self::Fetch(request, _) => request.redirect(to, reason, retry_after),
+            Self::Status(request) => request.redirect(to, reason, retry_after),
             Self::End(..) => {}
         }
     }

@@ -6,14 +6,18 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use shared::{
     event::{BroadcastId, SessionId},
-    moqt::{DoneCode, RequestCode, Session, TrackName},
+    moqt::{DoneCode, Refused, RequestCode, Session, TrackName, TrackStatusRequest},
     naming::Room,
 };
-use tokio::sync::mpsc;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    time::timeout,
+};
 
 use crate::{
     media::{Command, Context, Ingest, Keep, Shelf, Track, Upstream, summary},
@@ -22,6 +26,10 @@ use crate::{
 
 /// Tracks that are taken from one publisher at one time; further ones are refused.
 const MAX_TRACKS: usize = 128;
+/// Questions about tracks that one publisher is asked at one time; further ones are refused.
+const MAX_QUESTIONS: usize = 64;
+/// How long a publisher may take to say how a track stands.
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// A broadcast.
 #[derive(Debug)]
@@ -32,6 +40,7 @@ pub(super) struct Source {
     room: Option<Room>,
     tracks: Mutex<Tracks>,
     has_ended: AtomicBool,
+    questions: Arc<Semaphore>,
 }
 
 /// The tracks, until the broadcast is over.
@@ -44,7 +53,15 @@ struct Tracks {
 
 impl Source {
     pub(super) fn new(id: BroadcastId, owner: SessionId, session: Session, room: Option<Room>) -> Self {
-        Self { id, owner, session, room, tracks: Mutex::default(), has_ended: AtomicBool::new(false) }
+        Self {
+            id,
+            owner,
+            session,
+            room,
+            tracks: Mutex::default(),
+            has_ended: AtomicBool::new(false),
+            questions: Arc::new(Semaphore::new(MAX_QUESTIONS)),
+        }
     }
 
     pub(super) fn id(&self) -> BroadcastId {
@@ -112,12 +129,47 @@ impl Source {
             let upstream = Upstream::Publisher(self.session.clone());
             self.start(&mut tracks, name, upstream, Keep::WhileWatched, context, tasks);
         }
-        if let Some(track) = tracks.all.get(name)
-            && let Err(command) = track.send(command)
-        {
-            context.metrics.requests_refused.add(1);
-            command.refuse(RequestCode::ExcessiveLoad, "too many requests for this track at once: try again");
+        if let Some(track) = tracks.all.get(name) {
+            hand_over(track, command, context);
         }
+    }
+
+    /// Answers from a track that is taken already; about another the publisher is asked, and it is not taken.
+    pub(super) fn status(
+        &self,
+        request: TrackStatusRequest,
+        permit: OwnedSemaphorePermit,
+        context: &Context,
+        tasks: &Tasks,
+    ) {
+        let tracks = self.lock();
+        if let Some(reason) = tracks.over {
+            context.metrics.requests_refused.add(1);
+            return request.reject(RequestCode::DoesNotExist, reason);
+        }
+        if let Some(track) = tracks.all.get(request.track()) {
+            return hand_over(track, Command::Status(request), context);
+        }
+        let Ok(place) = Arc::clone(&self.questions).try_acquire_owned() else {
+            context.metrics.requests_refused.add(1);
+            return request.reject(RequestCode::ExcessiveLoad, "too many ask this publisher: try again");
+        };
+        let (session, metrics) = (self.session.clone(), Arc::clone(&context.metrics));
+        tasks.spawn(async move {
+            let answer = timeout(ANSWER, session.track_status(request.track().clone())).await;
+            let answer = answer.unwrap_or_else(|_| {
+                let (code, retry_after) = (RequestCode::Timeout, None);
+                Err(Refused::Error { code, reason: "the publisher does not answer".to_owned(), retry_after })
+            });
+            match answer {
+                Ok(ok) => request.answer(ok),
+                Err(refused) => {
+                    metrics.requests_refused.add(1);
+                    Command::Status(request).refuse_as(&refused);
+                }
+            }
+            drop((permit, place));
+        });
     }
 
     fn start(
@@ -146,6 +198,13 @@ impl Source {
 
     fn lock(&self) -> MutexGuard<'_, Tracks> {
         self.tracks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn hand_over(track: &Track, command: Command, context: &Context) {
+    if let Err(command) = track.send(command) {
+        context.metrics.requests_refused.add(1);
+        command.refuse(RequestCode::ExcessiveLoad, "too many requests for this track at once: try again");
     }
 }
 

@@ -346,3 +346,47 @@ async fn only_the_operators_rooms_go_on_air() {
     assert_eq!(world.metric("relay_requests_refused_total"), 2);
     assert_eq!(world.metric("relay_broadcasts"), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_tracks_status_is_told_from_what_is_known_or_asked_of_its_publisher() {
+    let mut world = World::new();
+    let viewer = world.viewer().await;
+    let track = world.room.on_stage("video-720p");
+    let code = |answer: Result<SubscribeOk, Refused>| match answer {
+        Err(Refused::Error { code, .. }) => code,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(code(viewer.track_status(track.clone()).await), RequestCode::DoesNotExist);
+    let mut publisher = world.publisher().await;
+
+    // Not taken yet: the publisher says.
+    let ok = SubscribeOk { largest: Some(Location::new(7, 7)), ..SubscribeOk::default() };
+    let (status, ()) = tokio::join!(viewer.track_status(track.clone()), async {
+        match publisher.asked().await {
+            Some(Request::TrackStatus(request)) if request.track() == &track => request.answer(ok.clone()),
+            other => panic!("{other:?}"),
+        }
+    });
+    assert_eq!(status, Ok(ok));
+    let (refused, ()) = tokio::join!(viewer.track_status(world.room.on_stage("none")), async {
+        match publisher.asked().await {
+            Some(Request::TrackStatus(request)) => request.reject(RequestCode::DoesNotExist, "no such track"),
+            other => panic!("{other:?}"),
+        }
+    });
+    assert_eq!(code(refused), RequestCode::DoesNotExist);
+    assert_eq!(world.metric("relay_tracks"), 1, "no track is taken for a question");
+
+    // Taken: the relay says, and the publisher is not asked.
+    let (mut watched, writer) = watch_it(&viewer, &mut publisher, &track).await;
+    writer.push(object(9, 3, 10));
+    assert_eq!(next(&mut watched).await, Ok((9, 3)));
+    let status = viewer.track_status(track.clone()).await.expect("known");
+    assert_eq!((status.largest, &status.properties), (Some(Location::new(9, 3)), &watched.ok().properties));
+
+    // A publisher that does not answer.
+    let asked = viewer.track_status(world.room.on_stage("slow"));
+    let (answer, request) = tokio::join!(timeout(LONG, asked), publisher.asked());
+    assert_eq!(code(answer.expect("in time")), RequestCode::Timeout);
+    drop(request);
+}

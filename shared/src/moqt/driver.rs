@@ -21,10 +21,11 @@ use std::{
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
-    AuthToken, Fetch, FetchRange, GoingAway, Namespace, NamespaceSubscription, Priority, PublishedNamespace,
-    Refused, RequestCode, Requests, SessionCode, SubscribeOptions, Subscription, TrackName,
+    AuthToken, Fetch, FetchRange, GoingAway, Namespace, NamespaceSubscription, Priority, PublishOffer,
+    PublishedNamespace, Refused, RequestCode, Requests, SessionCode, SubscribeOptions, Subscription,
+    TrackName, TrackStatusOk, TrackWriter,
     session::{Peer, Stream},
-    track::IMPLEMENTATION,
+    track::{IMPLEMENTATION, Inquiry},
     wire::WireFetchRange,
 };
 use crate::transport::{Connection, PathStats};
@@ -272,13 +273,7 @@ impl Session {
         range: FetchRange,
     ) -> Result<(Subscription, Result<Fetch, Refused>), Refused> {
         let stream = self.stream();
-        let range = match range {
-            FetchRange::Standalone { track, start, end } => {
-                calls::Range::Plain(WireFetchRange::Standalone { track, start, end })
-            }
-            FetchRange::Relative { groups } => calls::Range::Relative { joining: stream, groups },
-            FetchRange::Absolute { group } => calls::Range::Absolute { joining: stream, group },
-        };
+        let range = joining(stream, range);
         let (mut subscription, ask) = Subscription::ask(&self.shared.bell, stream, track, options);
         let (fetch, fetch_ask) = Fetch::ask(&self.shared.bell, self.stream(), range, options.priority);
         // Both go out before the first answer is waited for.
@@ -305,6 +300,49 @@ impl Session {
         let (subscription, ask) = NamespaceSubscription::ask(&self.shared.bell, self.stream(), prefix);
         self.call(ask).await?;
         Ok(subscription)
+    }
+
+    /// Offers a track (PUBLISH, draft-18 §10.11): a subscription that this side begins. Returns once the offer
+    /// is on its way; objects may be pushed from then on, and [`TrackWriter::granted`] tells whether the
+    /// subscriber takes it. Where the peer allows for no further stream, it waits for one; dropping the
+    /// future before takes the offer back, and nothing of it leaves.
+    ///
+    /// # Errors
+    /// [`Refused`] with `DUPLICATE_SUBSCRIPTION` where the peer is subscribed to the track already, and by
+    /// the session's end.
+    pub async fn publish(&self, track: TrackName, offer: PublishOffer) -> Result<TrackWriter, Refused> {
+        let (writer, ask) = TrackWriter::ask(&self.shared.bell, self.stream(), track, offer);
+        self.call(ask).await?;
+        writer.made().await?;
+        Ok(writer)
+    }
+
+    /// Fetches the past of a granted subscription, up to where it begins (a joining fetch, draft-18
+    /// §10.13.2), as of one that was published to this side. A standalone range is fetched as it is.
+    ///
+    /// # Errors
+    /// [`Refused`] by the peer or by the end of the subscription or of the session.
+    pub async fn fetch_joining(
+        &self,
+        subscription: &Subscription,
+        range: FetchRange,
+        priority: Priority,
+    ) -> Result<Fetch, Refused> {
+        let range = joining(subscription.stream(), range);
+        let (fetch, ask) = Fetch::ask(&self.shared.bell, self.stream(), range, priority);
+        self.call(ask).await?;
+        Ok(fetch)
+    }
+
+    /// Asks how a track stands, without subscribing to it (TRACK_STATUS, draft-18 §10.15). Dropping the
+    /// future cancels the request.
+    ///
+    /// # Errors
+    /// [`Refused`] by the peer or by the session's end, and where the track needs an extension that this
+    /// side does not know.
+    pub async fn track_status(&self, track: TrackName) -> Result<TrackStatusOk, Refused> {
+        let (_inquiry, ask) = Inquiry::ask(&self.shared.bell, self.stream(), track);
+        self.call(ask).await
     }
 
     /// The PATH that the peer gave: from SETUP on raw QUIC, from the URL on WebTransport.
@@ -393,5 +431,16 @@ impl Session {
             return Err(self.shared.error().into());
         }
         ask.answer.await.unwrap_or_else(|_| Err(self.shared.error().into()))
+    }
+}
+
+/// A range that ends where the subscription of `stream` begins.
+fn joining(stream: Stream, range: FetchRange) -> calls::Range {
+    match range {
+        FetchRange::Standalone { track, start, end } => {
+            calls::Range::Plain(WireFetchRange::Standalone { track, start, end })
+        }
+        FetchRange::Relative { groups } => calls::Range::Relative { joining: stream, groups },
+        FetchRange::Absolute { group } => calls::Range::Absolute { joining: stream, group },
     }
 }

@@ -30,7 +30,8 @@ pub use token::{AuthToken, TokenType};
 pub use track::{
     EndOfTrack, Fetch, FetchItem, FetchRange, FetchRequest, FetchWriter, Filter, GoingAway, GroupOrder,
     NamespaceEvent, NamespaceRequest, NamespaceSubscription, NamespaceSubscriptionRequest, NamespaceWriter,
-    PublishedNamespace, Received, Refused, Request, Requests, SubscribeOk, SubscribeOptions,
-    SubscribeRequest, SubscriberEvent, Subscription, TrackWriter, WriterStats,
+    PublishOffer, PublishRequest, PublishedNamespace, Received, Refused, Request, Requests, SubscribeOk,
+    SubscribeOptions, SubscribeRequest, SubscriberEvent, Subscription, TrackStatusOk, TrackStatusRequest,
+    TrackWriter, WriterStats,
 };
 pub use wire::Redirect;

@@ -9,6 +9,8 @@
 //! | `redirect` | refusals that say more than a code |
 //! | `writer` | what this side sends |
 //! | `reader` | what this side receives |
+//! | `offer` | a subscription that its publisher begins |
+//! | `status` | what is asked of a track without subscribing to it |
 //! | `shared` | what handles share with the session's task |
 
 use std::time::Duration;
@@ -20,16 +22,21 @@ use super::{
 
 mod asked;
 mod away;
+mod offer;
 mod reader;
 mod redirect;
 mod shared;
+mod status;
 mod writer;
 
 pub use asked::{
     FetchRequest, NamespaceRequest, NamespaceSubscriptionRequest, Request, Requests, SubscribeRequest,
 };
+pub use offer::{PublishOffer, PublishRequest};
 pub use reader::{Fetch, NamespaceSubscription, PublishedNamespace, Subscription};
 pub(crate) use shared::{Life, Reading, Telling};
+pub(crate) use status::Inquiry;
+pub use status::TrackStatusRequest;
 pub use writer::{FetchWriter, NamespaceWriter, TrackWriter};
 
 /// Which objects of a track a subscription passes (draft-18 §5.1.2).
@@ -102,6 +109,9 @@ pub struct SubscribeOk {
     /// Properties of the track, as they stand on the wire.
     pub properties: Properties,
 }
+
+/// How a track stands (draft-18 §10.15): what a publisher would say of it when it accepts a subscription.
+pub type TrackStatusOk = SubscribeOk;
 
 /// A request that was not granted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

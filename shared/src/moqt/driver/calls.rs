@@ -6,9 +6,9 @@ use tokio::sync::oneshot;
 
 use super::{bell::Port, handles::Handle, task::Task};
 use crate::moqt::{
-    FetchItem, GroupId, Namespace, NamespaceEvent, Priority, Refused, SubscribeOk, SubscribeOptions,
-    TrackName,
-    session::{Stream, inbox::Inbox},
+    FetchItem, GroupId, Namespace, NamespaceEvent, Priority, PublishOffer, Refused, SubscribeOk,
+    SubscribeOptions, TrackName, TrackStatusOk,
+    session::{Stream, inbox::Inbox, outbox::Outbox},
     track::{Life, Reading},
     wire::WireFetchRange,
 };
@@ -76,6 +76,26 @@ pub(crate) enum What {
         /// The answer.
         reply: Reply<()>,
     },
+    /// PUBLISH.
+    Publish {
+        /// The track.
+        track: TrackName,
+        /// What is said of it.
+        offer: PublishOffer,
+        /// The handle.
+        port: Arc<Port<Outbox>>,
+        /// Whether it was asked for at all; the peer's answer comes to the handle.
+        reply: Reply<()>,
+    },
+    /// TRACK_STATUS.
+    Inquire {
+        /// The track.
+        track: TrackName,
+        /// The handle.
+        port: Arc<Port<Life>>,
+        /// The answer.
+        reply: Reply<TrackStatusOk>,
+    },
 }
 
 /// What a FETCH asks for, the subscription to join being named by its stream.
@@ -134,6 +154,16 @@ impl Task {
             }
             What::Learn { prefix, port, reply } => {
                 (self.core.learn(stream, prefix), Handle::Learn { port, reply: Some(reply) })
+            }
+            What::Publish { track, offer, port, reply } => {
+                let asked = self.core.publish(stream, track, &offer);
+                let asked = asked.map(|alias| port.lock().offer_opens(alias, self.budget.clone()));
+                // Whoever asked may be gone: then the handle is, too.
+                let _ = reply.send(asked.clone());
+                (asked, Handle::Publish(port))
+            }
+            What::Inquire { track, port, reply } => {
+                (self.core.track_status(stream, track), Handle::Inquire { port, reply: Some(reply) })
             }
         };
         match asked {

@@ -7,7 +7,8 @@ use tokio::sync::mpsc::error::TrySendError;
 use super::{aside::Aside, bell::Port, calls::Reply, clock::now, task::Task};
 use crate::moqt::{
     FetchItem, FetchRequest, NamespaceEvent, NamespaceRequest, NamespaceSubscriptionRequest, Priority,
-    Received, Refused, Request, RequestCode, ResetCode, SubscribeOk, SubscribeRequest,
+    PublishRequest, Received, Refused, Request, RequestCode, ResetCode, SubscribeOk, SubscribeRequest,
+    TrackStatusOk, TrackStatusRequest,
     session::{
         Asked, Event, Stream,
         fetchbox::{self, Fetchbox},
@@ -50,6 +51,10 @@ pub(super) enum Handle {
     Tell(Arc<Port<Telling>>),
     /// We learn of namespaces.
     Learn { port: Arc<Port<Inbox<NamespaceEvent>>>, reply: Option<Reply<()>> },
+    /// The peer asks how a track stands.
+    Inform(Arc<Port<Life<TrackStatusOk>>>),
+    /// We ask how a track stands.
+    Inquire { port: Arc<Port<Life>>, reply: Option<Reply<TrackStatusOk>> },
 }
 
 impl Handle {
@@ -60,7 +65,7 @@ impl Handle {
     /// The peer, or the session's end, refuses what it asked for.
     pub(super) fn refuse(self, refused: Refused) {
         match self {
-            Self::Subscription { reply: Some(reply), .. } => {
+            Self::Subscription { reply: Some(reply), .. } | Self::Inquire { reply: Some(reply), .. } => {
                 let _ = reply.send(Err(refused));
             }
             Self::Fetch { reply: Some(reply), .. }
@@ -68,14 +73,16 @@ impl Handle {
             | Self::Learn { reply: Some(reply), .. } => {
                 let _ = reply.send(Err(refused));
             }
-            Self::Publish(_)
-            | Self::Subscription { .. }
+            Self::Publish(port) => port.lock().offer_refused(refused),
+            Self::Subscription { .. }
             | Self::Serve { .. }
             | Self::Fetch { .. }
             | Self::Hear(_)
             | Self::Announce { .. }
             | Self::Tell(_)
-            | Self::Learn { .. } => {}
+            | Self::Learn { .. }
+            | Self::Inform(_)
+            | Self::Inquire { .. } => {}
         }
     }
 
@@ -87,7 +94,8 @@ impl Handle {
             Self::Subscription { port, .. } => port.lock().inbox.end(),
             Self::Serve { port, .. } => port.lock().close(),
             Self::Fetch { port, .. } => port.lock().end(),
-            Self::Hear(port) | Self::Announce { port, .. } => port.lock().end(),
+            Self::Hear(port) | Self::Announce { port, .. } | Self::Inquire { port, .. } => port.lock().end(),
+            Self::Inform(port) => port.lock().end(),
             Self::Tell(port) => port.lock().life.end(),
             Self::Learn { port, .. } => port.lock().end(),
         }
@@ -110,7 +118,8 @@ impl Handle {
             Self::Subscription { port, .. } => &port.aside,
             Self::Serve { port, .. } => &port.aside,
             Self::Fetch { port, .. } => &port.aside,
-            Self::Hear(port) | Self::Announce { port, .. } => &port.aside,
+            Self::Hear(port) | Self::Announce { port, .. } | Self::Inquire { port, .. } => &port.aside,
+            Self::Inform(port) => &port.aside,
             Self::Tell(port) => &port.aside,
             Self::Learn { port, .. } => &port.aside,
         }
@@ -123,7 +132,8 @@ impl Handle {
             Self::Subscription { port, .. } => port.ring(),
             Self::Serve { port, .. } => port.ring(),
             Self::Fetch { port, .. } => port.ring(),
-            Self::Hear(port) | Self::Announce { port, .. } => port.ring(),
+            Self::Hear(port) | Self::Announce { port, .. } | Self::Inquire { port, .. } => port.ring(),
+            Self::Inform(port) => port.ring(),
             Self::Tell(port) => port.ring(),
             Self::Learn { port, .. } => port.ring(),
         }
@@ -151,10 +161,16 @@ impl Task {
                 self.look_at_publish(stream, &port);
             }
             Handle::Subscription { port, blocked, .. } => {
-                let (is_left, update, stops) = {
+                let (answer, is_left, update, stops) = {
                     let mut reading = port.lock();
-                    (reading.inbox.is_left(), reading.update.take(), std::mem::take(&mut reading.stops))
+                    let stops = std::mem::take(&mut reading.stops);
+                    (reading.take_answer(), reading.inbox.is_left(), reading.update.take(), stops)
                 };
+                match answer {
+                    Some(Ok(options)) => self.core.grant_publish(stream, &options),
+                    Some(Err((code, reason))) => return self.core.refuse(stream, code, &reason),
+                    None => {}
+                }
                 if is_left {
                     return self.core.cancel(stream, ResetCode::Cancelled);
                 }
@@ -197,6 +213,19 @@ impl Task {
                 }
                 self.look_at_life(stream, None, is_left);
             }
+            Handle::Inform(port) => {
+                let answer = port.lock().take_answer();
+                match answer {
+                    Some(Ok(ok)) => self.core.grant_status(stream, &ok),
+                    Some(Err((code, reason))) => self.core.refuse(stream, code, &reason),
+                    None => {}
+                }
+            }
+            Handle::Inquire { port, .. } => {
+                if port.lock().is_left() {
+                    self.core.cancel(stream, ResetCode::Cancelled);
+                }
+            }
             Handle::Learn { port, .. } => {
                 if port.lock().is_left() {
                     self.core.cancel(stream, ResetCode::Cancelled);
@@ -224,6 +253,9 @@ impl Task {
     }
 
     fn look_at_publish(&mut self, stream: Stream, port: &Port<Outbox>) {
+        if port.lock().is_withdrawn() {
+            return self.core.cancel(stream, ResetCode::Cancelled);
+        }
         let answer = port.lock().take_answer();
         match answer {
             Some(outbox::Answer::Accept(ok)) => {
@@ -275,11 +307,11 @@ impl Task {
                 if let Some(handle) = self.handles.remove(&stream) {
                     handle.fail(refused);
                     self.stop_ins(stream);
+                    self.reset_outs(stream, ResetCode::Cancelled);
                 }
             }
             (Event::Subscribed(ok), Handle::Subscription { reply, priority, .. }) => {
-                *priority =
-                    TrackProperties::decode(&ok.properties).ok().and_then(|p| p.priority).unwrap_or_default();
+                *priority = default_priority(&ok);
                 if let Some(reply) = reply.take() {
                     // Where the caller is gone, its handle is too, and rings.
                     let _ = reply.send(Ok(ok));
@@ -294,11 +326,20 @@ impl Task {
                     let _ = reply.send(Ok(()));
                 }
             }
+            (Event::Status(ok), Handle::Inquire { reply, .. }) => {
+                if let Some(reply) = reply.take() {
+                    let _ = reply.send(Ok(ok));
+                }
+            }
             (Event::Namespace(event), Handle::Learn { port, .. }) => port.lock().push(event, 64),
             (Event::Done(code, reason), Handle::Subscription { port, .. }) => {
                 let mut reading = port.lock();
                 reading.inbox.push(Received::Done { code, reason }, 0);
                 reading.inbox.end();
+            }
+            (Event::Published(parameters), Handle::Publish(port)) => {
+                port.lock().offer_taken(now(), *parameters);
+                port.ring();
             }
             (Event::Update(parameters), Handle::Publish(port)) => {
                 let largest = port.lock().update(now(), &parameters);
@@ -316,6 +357,8 @@ impl Task {
             (Event::Ended, _) => self.drop_handle(stream),
             (
                 Event::Subscribed(_)
+                | Event::Published(_)
+                | Event::Status(_)
                 | Event::Fetched
                 | Event::Granted
                 | Event::Namespace(_)
@@ -352,7 +395,9 @@ impl Task {
             | Handle::Hear(_)
             | Handle::Announce { .. }
             | Handle::Tell(_)
-            | Handle::Learn { .. } => {}
+            | Handle::Learn { .. }
+            | Handle::Inform(_)
+            | Handle::Inquire { .. } => {}
         }
     }
 
@@ -387,6 +432,19 @@ impl Task {
                 let request = NamespaceSubscriptionRequest::new(prefix, Arc::clone(&port));
                 (Handle::Tell(port), Request::SubscribeNamespace(request))
             }
+            Asked::Publish(track, offer) => {
+                let port = Port::new(&self.bell, stream, Reading::offered());
+                let priority = default_priority(&offer.ok);
+                let request = PublishRequest::new(track, offer, stream, Arc::clone(&port));
+                self.ring_parked();
+                let handle = Handle::Subscription { port, reply: None, blocked: Vec::new(), priority };
+                (handle, Request::Publish(request))
+            }
+            Asked::Status(track) => {
+                let port = Port::new(&self.bell, stream, Life::default());
+                let request = TrackStatusRequest::new(track, Arc::clone(&port));
+                (Handle::Inform(port), Request::TrackStatus(request))
+            }
         };
         handle.aside().set_tokens(self.core.take_tokens(stream));
         self.handles.insert(stream, handle);
@@ -401,4 +459,9 @@ impl Task {
             }
         }
     }
+}
+
+/// The priority of a track's objects that name none.
+fn default_priority(ok: &SubscribeOk) -> Priority {
+    TrackProperties::decode(&ok.properties).ok().and_then(|known| known.priority).unwrap_or_default()
 }

@@ -36,7 +36,6 @@ pub(super) struct RequestIo {
     send: Option<SendStream>,
     recv: Option<RecvStream>,
     out: VecDeque<Bytes>,
-    is_ours: bool,
     is_opening: bool,
     is_retired: bool,
     is_finished: bool,
@@ -46,18 +45,17 @@ pub(super) struct RequestIo {
 impl RequestIo {
     pub(super) fn theirs(bell: &Arc<Bell>, stream: Stream, mut send: SendStream, recv: RecvStream) -> Self {
         send.set_order(priority::REQUEST);
-        let io = Self { send: Some(send), recv: Some(recv), ..Self::new(bell, stream, false) };
+        let io = Self { send: Some(send), recv: Some(recv), is_opening: false, ..Self::new(bell, stream) };
         io.ring.ring();
         io
     }
 
-    fn new(bell: &Arc<Bell>, stream: Stream, is_ours: bool) -> Self {
+    fn new(bell: &Arc<Bell>, stream: Stream) -> Self {
         Self {
             send: None,
             recv: None,
             out: VecDeque::new(),
-            is_ours,
-            is_opening: is_ours,
+            is_opening: true,
             is_retired: false,
             is_finished: false,
             ring: bell.ring(Target::Request(stream)),
@@ -130,7 +128,7 @@ enum Read {
 impl Task {
     pub(super) fn send_request(&mut self, stream: Stream, bytes: Bytes) {
         let is_new = !self.requests.contains_key(&stream);
-        let io = self.requests.entry(stream).or_insert_with(|| RequestIo::new(&self.bell, stream, true));
+        let io = self.requests.entry(stream).or_insert_with(|| RequestIo::new(&self.bell, stream));
         io.out.push_back(bytes);
         io.ring.ring();
         let waits: usize = io.out.iter().map(Bytes::len).sum();
@@ -195,11 +193,8 @@ impl Task {
             }
         }
         let Some(io) = self.requests.get_mut(&stream) else { return };
-        if let Err(StreamError::Peer(code)) = io.write()
-            && !io.is_ours
-        {
-            // A stop of our own request's half says nothing: its answer may be on the way.
-            self.core.handle(now(), Input::Cancelled(stream, code));
+        if let Err(StreamError::Peer(code)) = io.write() {
+            self.core.handle(now(), Input::Stopped(stream, code));
             self.settle();
         }
         if self.requests.get(&stream).is_some_and(RequestIo::is_over) {

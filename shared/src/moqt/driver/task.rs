@@ -269,8 +269,11 @@ impl Task {
                 Box::pin(async move { connection.open_bi().await })
             })
         {
-            if let Some(io) = self.opening.pop_front().and_then(|stream| self.requests.get_mut(&stream)) {
-                io.opened(send, recv);
+            let Some(stream) = self.opening.pop_front() else { continue };
+            let Some(io) = self.requests.get_mut(&stream) else { continue };
+            io.opened(send, recv);
+            if let Some(Handle::Publish(port)) = self.handles.get(&stream) {
+                port.lock().offer_made();
             }
         }
     }

@@ -16,6 +16,8 @@ mod ends;
 mod joining;
 mod namespaces;
 mod order;
+mod publish;
+mod status;
 
 pub(super) struct Side {
     pub(super) session: Session,

@@ -18,15 +18,13 @@ impl Core {
     ) -> Result<(), WireError> {
         let Some(request) = self.requests.get_mut(&stream) else { return Ok(()) };
         let is_granted = match &request.kind {
-            Kind::Subscribing(subscribing) => subscribing.alias().is_some(),
+            Kind::Subscribing(subscribing) => subscribing.is_established(),
+            Kind::Publishing(publishing) => publishing.is_established(),
             Kind::Fetching(fetching) => fetching.is_granted,
             Kind::Announcing { granted } => *granted,
             Kind::Learning(learning) => learning.is_granted,
-            Kind::Unread
-            | Kind::Publishing(_)
-            | Kind::Serving(_)
-            | Kind::Hearing { .. }
-            | Kind::Telling(_) => {
+            Kind::Inquiring => false,
+            Kind::Unread | Kind::Serving(_) | Kind::Hearing { .. } | Kind::Telling(_) | Kind::Informing => {
                 return Ok(());
             }
         };
@@ -35,7 +33,9 @@ impl Core {
         }
         request.is_answered |= is_answer(&message);
         match message {
-            Message::RequestError(error) if !is_granted => return self.refused(stream, error),
+            Message::RequestError(error) if request.is_ours && !is_granted => {
+                return self.refused(stream, error);
+            }
             Message::RequestError(_) if is_granted && request.updates > 0 => {
                 request.updates -= 1;
                 return Ok(());
@@ -47,8 +47,11 @@ impl Core {
             _ => {}
         }
         match (&mut request.kind, message) {
-            (Kind::Subscribing(_), Message::SubscribeOk(ok)) if !is_granted => self.subscribed(stream, ok),
-            (Kind::Subscribing(_), Message::PublishDone(done)) if is_granted => {
+            (Kind::Subscribing(s), Message::SubscribeOk(ok)) if s.alias().is_none() => {
+                self.subscribed(stream, ok)
+            }
+            (Kind::Publishing(_), Message::RequestOk(ok)) if !is_granted => self.offer_taken(stream, ok),
+            (Kind::Subscribing(s), Message::PublishDone(done)) if s.alias().is_some() => {
                 self.done_told(now, stream, done)
             }
             (Kind::Fetching(_), Message::FetchOk(ok)) if !is_granted => self.fetched(stream, &ok),
@@ -64,6 +67,7 @@ impl Core {
                 self.tell(stream, Event::Granted);
                 Ok(())
             }
+            (Kind::Inquiring, Message::RequestOk(ok)) => self.status_told(stream, ok),
             (Kind::Learning(_), Message::Namespace(suffix)) if is_granted => {
                 self.namespace_came(stream, &suffix)
             }
@@ -109,6 +113,8 @@ impl Core {
             // What it tells comes on data streams or has come.
             Kind::Subscribing(subscribing) if subscribing.is_done() => {}
             Kind::Fetching(fetching) if fetching.is_granted => {}
+            // The subscriber will not change it any more.
+            Kind::Publishing(publishing) if publishing.is_established() => {}
             _ => {
                 self.answer_missing(stream, "the peer ended it without a word");
                 self.retire(stream);
@@ -132,14 +138,16 @@ impl Core {
                 self.all_namespaces_went(stream);
                 Event::Ended
             }
-            Kind::Subscribing(_) | Kind::Fetching(_) | Kind::Announcing { .. } | Kind::Learning(_) => {
-                refused()
+            Kind::Publishing(publishing) if publishing.is_established() => Event::Ended,
+            Kind::Publishing(_)
+            | Kind::Subscribing(_)
+            | Kind::Fetching(_)
+            | Kind::Announcing { .. }
+            | Kind::Learning(_)
+            | Kind::Inquiring => refused(),
+            Kind::Unread | Kind::Serving(_) | Kind::Hearing { .. } | Kind::Telling(_) | Kind::Informing => {
+                Event::Ended
             }
-            Kind::Unread
-            | Kind::Publishing(_)
-            | Kind::Serving(_)
-            | Kind::Hearing { .. }
-            | Kind::Telling(_) => Event::Ended,
         };
         self.tell(stream, event);
     }

@@ -88,7 +88,7 @@ impl Core {
         if request.going.leave_by.is_none_or(|by| by > now) {
             return;
         }
-        if request.is_ours {
+        if request.takes_answers() {
             self.answer_missing(stream, "the peer did not take it elsewhere in time");
         } else {
             self.tell_end(stream);

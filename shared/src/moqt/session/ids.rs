@@ -124,6 +124,16 @@ impl Aliases {
         }
     }
 
+    /// A subscription that was offered under this alias is refused at once: its streams are stopped.
+    pub(super) fn refuse(&mut self, alias: TrackAlias) {
+        if !self.known.contains_key(&alias) && !self.retired.contains(&alias) {
+            if self.retired.len() >= MAX_RETIRED {
+                self.retired.pop_front();
+            }
+            self.retired.push_back(alias);
+        }
+    }
+
     pub(super) fn find(&self, alias: TrackAlias) -> Alias {
         match self.known.get(&alias) {
             Some(&stream) => Alias::Known(stream),

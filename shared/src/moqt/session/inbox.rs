@@ -13,6 +13,7 @@ pub(crate) const MAX_ITEMS: usize = 1024;
 pub(crate) struct Inbox<T> {
     queue: VecDeque<(T, usize)>,
     bytes: usize,
+    limit: usize,
     reader: Option<Waker>,
     held_back: bool,
     is_ended: bool,
@@ -25,6 +26,7 @@ impl<T> Default for Inbox<T> {
         Self {
             queue: VecDeque::new(),
             bytes: 0,
+            limit: MAX_BYTES,
             reader: None,
             held_back: false,
             is_ended: false,
@@ -46,9 +48,19 @@ pub(crate) enum Popped<T> {
 }
 
 impl<T> Inbox<T> {
+    /// One that takes fewer bytes for now.
+    pub(crate) fn with_limit(limit: usize) -> Self {
+        Self { limit, ..Self::default() }
+    }
+
+    /// Takes as many bytes as any, from now on.
+    pub(crate) fn widen(&mut self) {
+        self.limit = MAX_BYTES;
+    }
+
     /// Whether whoever fills it is to wait; it is told by `resume` then.
     pub(crate) fn hold_back(&mut self) -> bool {
-        self.held_back = !self.is_left && (self.bytes >= MAX_BYTES || self.queue.len() >= MAX_ITEMS);
+        self.held_back = !self.is_left && (self.bytes >= self.limit || self.queue.len() >= MAX_ITEMS);
         self.held_back
     }
 
@@ -64,7 +76,7 @@ impl<T> Inbox<T> {
 
     /// Appends an item that may as well be lost.
     pub(crate) fn push_or_drop(&mut self, item: T, bytes: usize) {
-        if self.bytes >= MAX_BYTES || self.queue.len() >= MAX_ITEMS {
+        if self.bytes >= self.limit || self.queue.len() >= MAX_ITEMS {
             self.dropped += 1;
         } else {
             self.push(item, bytes);

@@ -10,7 +10,9 @@
 //! | `requests` | the peer's requests, and ends of request streams |
 //! | `answers` | the peer's answers to our requests |
 //! | `subscribe` | subscriptions on both sides |
+//! | `publish` | subscriptions that their publisher begins |
 //! | `fetch` | fetches on both sides |
+//! | `status` | how a track stands, on both sides |
 //! | `namespaces` | announcements on both sides |
 //! | `going` | GOAWAY |
 //! | `window` | a subscription's filter |
@@ -27,8 +29,8 @@ use bytes::{Bytes, BytesMut};
 
 use super::{
     AuthToken, Config, DoneCode, GoingAway, GroupOrder, Location, Namespace, NamespaceEvent, Priority,
-    Refused, RequestCode, ResetCode, Role, SessionCode, SessionError, SubscribeOk, SubscribeOptions,
-    TrackName,
+    PublishOffer, Refused, RequestCode, ResetCode, Role, SessionCode, SessionError, SubscribeOk,
+    SubscribeOptions, TrackName,
     driver::Refusal,
     wire::{Message, Parameters, RequestId, WireError},
 };
@@ -41,8 +43,10 @@ mod ids;
 pub(crate) mod inbox;
 mod namespaces;
 pub(crate) mod outbox;
+mod publish;
 mod requests;
 mod setup;
+mod status;
 mod subscribe;
 #[cfg(test)]
 mod tests;
@@ -73,8 +77,10 @@ pub(crate) enum Input {
     Bytes(Stream, Bytes),
     /// No more bytes come on a request stream.
     Finished(Stream),
-    /// A request stream was reset or stopped by the peer: the request is cancelled.
+    /// A request stream was reset by the peer: the request is cancelled.
     Cancelled(Stream, u64),
+    /// The peer takes no more on our half of a request stream.
+    Stopped(Stream, u64),
     /// Time passed.
     Tick,
 }
@@ -113,6 +119,10 @@ pub(crate) enum Asked {
     Announce(Namespace),
     /// SUBSCRIBE_NAMESPACE.
     Learn(Namespace),
+    /// TRACK_STATUS.
+    Status(TrackName),
+    /// PUBLISH.
+    Publish(TrackName, PublishOffer),
 }
 
 /// A FETCH that is ready for the application.
@@ -137,6 +147,10 @@ pub(crate) enum Event {
     Refused(Refused),
     /// Our SUBSCRIBE was granted.
     Subscribed(SubscribeOk),
+    /// Our PUBLISH was granted.
+    Published(Box<Parameters>),
+    /// Our TRACK_STATUS was answered.
+    Status(SubscribeOk),
     /// Our FETCH was granted.
     Fetched,
     /// Our PUBLISH_NAMESPACE or SUBSCRIBE_NAMESPACE was granted.
@@ -197,9 +211,9 @@ struct Request {
 enum Kind {
     /// The peer's, before its first message.
     Unread,
-    /// The peer subscribes.
+    /// The peer subscribes to a track of ours, whoever began it.
     Publishing(subscribe::Publishing),
-    /// We subscribe.
+    /// We subscribe, whoever began it.
     Subscribing(Box<subscribe::Subscribing>),
     /// The peer fetches.
     Serving(fetch::Serving),
@@ -213,6 +227,10 @@ enum Kind {
     Telling(namespaces::Telling),
     /// We learn.
     Learning(namespaces::Learning),
+    /// The peer asks how a track stands.
+    Informing,
+    /// We ask how a track stands.
+    Inquiring,
 }
 
 impl Core {
@@ -262,6 +280,10 @@ impl Core {
             Input::Finished(stream) => self.request_finished(stream),
             Input::Cancelled(stream, code) => {
                 self.request_cancelled(stream, code);
+                Ok(())
+            }
+            Input::Stopped(stream, code) => {
+                self.request_stopped(stream, code);
                 Ok(())
             }
             Input::Tick => {
@@ -434,6 +456,19 @@ impl Core {
 }
 
 impl Request {
+    /// Whether the peer may change it: a request of its own, or a subscription of its own that we began.
+    fn takes_updates(&self) -> bool {
+        match &self.kind {
+            Kind::Publishing(publishing) => !self.is_ours || publishing.is_established(),
+            _ => !self.is_ours,
+        }
+    }
+
+    /// Whether what the peer says on it is an answer of some kind.
+    fn takes_answers(&self) -> bool {
+        self.is_ours || matches!(self.kind, Kind::Subscribing(_))
+    }
+
     fn new(id: RequestId, is_ours: bool, kind: Kind) -> Self {
         Self {
             id,

@@ -20,6 +20,7 @@ use crate::moqt::{
 
 mod change;
 mod lane;
+mod offer;
 mod send;
 
 use lane::{Lane, State};
@@ -109,6 +110,7 @@ pub(crate) struct Outbox {
     new_group: Option<GroupId>,
     forward_changed: Option<bool>,
     listener: Option<Waker>,
+    offer: offer::Offer,
 }
 
 impl Outbox {
@@ -144,6 +146,7 @@ impl Outbox {
             new_group: None,
             forward_changed: None,
             listener: None,
+            offer: offer::Offer::default(),
         }
     }
 
@@ -349,6 +352,7 @@ impl Outbox {
         if self.is_closed || self.ending.is_some() {
             return;
         }
+        self.withdraw();
         let is_whole = code == DoneCode::TrackEnded || code == DoneCode::SubscriptionEnded;
         let ids: Vec<LaneId> = self.lanes.keys().copied().collect();
         for id in ids {

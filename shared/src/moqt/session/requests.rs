@@ -24,8 +24,10 @@ impl Core {
             match message {
                 message if is_unread => self.asked(stream, message)?,
                 Message::Goaway(goaway) => self.goaway_asked(stream, goaway)?,
-                message if request.is_ours => self.answered(now, stream, message)?,
-                Message::RequestUpdate(update) => self.update_asked(stream, update)?,
+                Message::RequestUpdate(update) if request.takes_updates() => {
+                    self.update_asked(stream, update)?;
+                }
+                message if request.takes_answers() => self.answered(now, stream, message)?,
                 other => return Err(misplaced(&other, "after a request")),
             }
         }
@@ -43,21 +45,22 @@ impl Core {
         let open = self.requests.len();
         let Some(request) = self.requests.get_mut(&stream) else { return Ok(()) };
         request.id = id;
-        if self.going.refuses_theirs() {
-            self.refuse_now(stream, RequestCode::GoingAway, "this side is going away: connect anew");
-            return Ok(());
-        }
-        if open > MAX_REQUESTS {
-            self.refuse_now(stream, RequestCode::ExcessiveLoad, "too many requests are open in this session");
-            return Ok(());
-        }
-        match tokens {
-            Ok(tokens) => request.tokens = tokens,
-            Err((code, reason)) => {
-                self.refuse_now(stream, code, reason);
-                return Ok(());
+        let refused = if self.going.refuses_theirs() {
+            Some((RequestCode::GoingAway, "this side is going away: connect anew"))
+        } else if open > MAX_REQUESTS {
+            Some((RequestCode::ExcessiveLoad, "too many requests are open in this session"))
+        } else {
+            None
+        };
+        let refused = refused.or_else(|| tokens.as_ref().err().copied());
+        if let Some((code, reason)) = refused {
+            if let Message::Publish(publish) = &message {
+                self.aliases.refuse(publish.alias);
             }
+            self.refuse_now(stream, code, reason);
+            return Ok(());
         }
+        request.tokens = tokens.unwrap_or_default();
         match message {
             Message::Subscribe(ask) => self.subscribe_asked(stream, ask),
             Message::Fetch(ask) => self.fetch_asked(stream, ask),
@@ -65,6 +68,8 @@ impl Core {
                 self.put(stream, Kind::Hearing { granted: false }, Asked::Announce(ask.namespace));
             }
             Message::SubscribeNamespace(ask) => self.learn_asked(stream, ask.prefix),
+            Message::TrackStatus(ask) => self.status_asked(stream, ask),
+            Message::Publish(ask) => self.publish_asked(stream, ask)?,
             other => {
                 let reason = format!("{} is not supported here", name(&other));
                 self.refuse_now(stream, RequestCode::NotSupported, &reason);
@@ -83,6 +88,8 @@ impl Core {
                 publishing.update(&update.parameters);
                 publishing.is_established()
             }
+            // A publisher has nothing to change but its token.
+            Kind::Subscribing(subscribing) => subscribing.is_established(),
             Kind::Serving(serving) => serving.is_granted,
             Kind::Telling(_) if update.parameters.prefix.is_some() => {
                 self.tell_end(stream);
@@ -92,11 +99,12 @@ impl Core {
             }
             Kind::Telling(telling) => telling.is_granted,
             Kind::Hearing { granted } => *granted,
+            Kind::Informing => return Err(violation("TRACK_STATUS cannot be updated")),
             Kind::Unread
-            | Kind::Subscribing(_)
             | Kind::Fetching(_)
             | Kind::Announcing { .. }
-            | Kind::Learning(_) => return Ok(()),
+            | Kind::Learning(_)
+            | Kind::Inquiring => return Ok(()),
         };
         if is_granted {
             self.apply_update(stream, update.parameters);
@@ -122,15 +130,16 @@ impl Core {
             Some(Kind::Publishing(_) | Kind::Serving(_)) => {
                 self.tell(stream, Event::Update(Box::new(parameters)));
             }
-            Some(Kind::Telling(_) | Kind::Hearing { .. }) => {
+            Some(Kind::Telling(_) | Kind::Hearing { .. } | Kind::Subscribing(_)) => {
                 self.send(stream, &Message::RequestOk(RequestOk::default()));
             }
             Some(
                 Kind::Unread
-                | Kind::Subscribing(_)
                 | Kind::Fetching(_)
                 | Kind::Announcing { .. }
-                | Kind::Learning(_),
+                | Kind::Learning(_)
+                | Kind::Informing
+                | Kind::Inquiring,
             )
             | None => {}
         }
@@ -197,28 +206,32 @@ impl Core {
         if !request.input.is_empty() {
             return Err(violation("a request stream ended in the middle of a message"));
         }
-        if request.is_ours {
+        if request.takes_answers() {
             self.answer_finished(stream);
             return Ok(());
         }
         match &request.kind {
             // The requester will not change it any more.
-            Kind::Publishing(_) | Kind::Serving(_) => {}
+            Kind::Publishing(_) | Kind::Serving(_) | Kind::Informing => {}
             // Draft-18 §6.1: a FIN takes a namespace subscription back; an announcement likewise.
             Kind::Hearing { .. } | Kind::Telling(_) => {
                 self.tell_end(stream);
                 self.retire(stream);
             }
             Kind::Unread => self.retire(stream),
-            Kind::Subscribing(_) | Kind::Fetching(_) | Kind::Announcing { .. } | Kind::Learning(_) => {}
+            Kind::Subscribing(_)
+            | Kind::Fetching(_)
+            | Kind::Announcing { .. }
+            | Kind::Learning(_)
+            | Kind::Inquiring => {}
         }
         Ok(())
     }
 
-    /// The peer reset its half of a request stream, or stopped ours.
+    /// The peer reset its half of a request stream, or stopped ours for good.
     pub(super) fn request_cancelled(&mut self, stream: Stream, code: u64) {
         let Some(request) = self.requests.get(&stream) else { return };
-        if request.is_ours {
+        if request.takes_answers() {
             let reason = format!("the peer cancelled it with {}", ResetCode(code));
             self.answer_missing(stream, &reason);
         } else {

@@ -7,8 +7,8 @@ use std::{
 
 use super::{Asked, Core, Event, Kind, Stream, requests::clipped, violation};
 use crate::moqt::{
-    DoneCode, Filter, GroupId, Location, Priority, Refused, RequestCode, ResetCode, SubscribeOk,
-    SubscribeOptions, TrackName,
+    DoneCode, Filter, GroupId, Location, Priority, PublishOffer, Refused, RequestCode, ResetCode,
+    SubscribeOk, SubscribeOptions, TrackName,
     wire::{self, Message, Parameters, PublishDone, RequestUpdate, TrackAlias, WireError},
 };
 
@@ -49,6 +49,18 @@ pub(super) enum Hold {
 }
 
 impl Publishing {
+    /// One that is not answered yet. `joining` counts once it is, unless the answer says otherwise.
+    pub(super) fn new(track: TrackName, forward: bool, joining: Option<Location>) -> Self {
+        let (unapplied, waiting) = (VecDeque::new(), Vec::new());
+        Self { track, is_established: false, forward, joining, unapplied, waiting }
+    }
+
+    /// The subscriber took what was offered.
+    pub(super) fn establish(&mut self, forward: bool) {
+        self.is_established = true;
+        self.forward = forward;
+    }
+
     pub(super) fn is_established(&self) -> bool {
         self.is_established
     }
@@ -95,11 +107,24 @@ impl Publishing {
 /// We subscribe to a track of the peer's.
 #[derive(Debug)]
 pub(super) struct Subscribing {
+    track: TrackName,
     timeout: Duration,
+    begun_by: Begun,
+    is_established: bool,
+    is_dynamic: bool,
     alias: Option<TrackAlias>,
     open: u64,
     ended: u64,
     done: Option<Done>,
+}
+
+/// How a subscription began.
+#[derive(Debug, PartialEq, Eq)]
+enum Begun {
+    /// SUBSCRIBE.
+    Subscriber,
+    /// PUBLISH.
+    Publisher,
 }
 
 #[derive(Debug)]
@@ -112,6 +137,44 @@ struct Done {
 }
 
 impl Subscribing {
+    fn new(track: TrackName, begun_by: Begun, options: &SubscribeOptions) -> Self {
+        Self {
+            track,
+            timeout: timeout(options),
+            begun_by,
+            is_established: false,
+            is_dynamic: false,
+            alias: None,
+            open: 0,
+            ended: 0,
+            done: None,
+        }
+    }
+
+    /// One that the peer offers.
+    pub(super) fn offered(track: TrackName, alias: TrackAlias, offer: &PublishOffer) -> Self {
+        let known = wire::TrackProperties::decode(&offer.ok.properties).unwrap_or_default();
+        let offered = Self::new(track, Begun::Publisher, &SubscribeOptions::default());
+        Self { alias: Some(alias), is_dynamic: known.dynamic_groups, ..offered }
+    }
+
+    /// The application took what was offered. Whether the track begins groups when it is asked to.
+    pub(super) fn establish(&mut self, options: &SubscribeOptions) -> bool {
+        self.is_established = true;
+        self.timeout = timeout(options);
+        self.is_dynamic
+    }
+
+    pub(super) fn track(&self) -> &TrackName {
+        &self.track
+    }
+    pub(super) fn is_established(&self) -> bool {
+        self.is_established
+    }
+    /// Whether the peer offered it, or granted it.
+    pub(super) fn is_offer_or_established(&self) -> bool {
+        self.is_established || self.begun_by == Begun::Publisher
+    }
     pub(super) fn alias(&self) -> Option<TrackAlias> {
         self.alias
     }
@@ -131,9 +194,7 @@ impl Core {
         track: TrackName,
         options: &SubscribeOptions,
     ) -> Result<(), Refused> {
-        let timeout = [options.object_timeout, options.subgroup_timeout].into_iter().flatten().max();
-        let subscribing =
-            Subscribing { timeout: timeout.unwrap_or(LATE), alias: None, open: 0, ended: 0, done: None };
+        let subscribing = Subscribing::new(track.clone(), Begun::Subscriber, options);
         let parameters = parameters(options);
         self.ask(stream, Kind::Subscribing(Box::new(subscribing)), |request| {
             Message::Subscribe(wire::Subscribe { request, track, parameters })
@@ -204,23 +265,12 @@ impl Core {
     }
 
     pub(super) fn subscribe_asked(&mut self, stream: Stream, ask: wire::Subscribe) {
-        let is_duplicate = self.requests.values().any(|request| match &request.kind {
-            Kind::Publishing(publishing) => publishing.track == ask.track,
-            _ => false,
-        });
-        if is_duplicate {
+        if self.is_published(&ask.track) {
             let reason = format!("{} is already subscribed to in this session", ask.track);
             return self.refuse_now(stream, RequestCode::DuplicateSubscription, &reason);
         }
         let options = options(&ask.parameters);
-        let publishing = Publishing {
-            track: ask.track.clone(),
-            is_established: false,
-            forward: options.forward,
-            joining: None,
-            unapplied: VecDeque::new(),
-            waiting: Vec::new(),
-        };
+        let publishing = Publishing::new(ask.track.clone(), options.forward, None);
         self.put(stream, Kind::Publishing(publishing), Asked::Subscribe(ask.track, options));
     }
 
@@ -243,6 +293,7 @@ impl Core {
         self.aliases.bind(ok.alias, stream)?;
         if let Some(s) = self.subscribing(stream) {
             s.alias = Some(ok.alias);
+            s.is_established = true;
         }
         if let Some(property) = ok.properties.unsupported()? {
             self.unsupported(stream, property);
@@ -311,6 +362,11 @@ impl Core {
         }
         self.done_check(stream);
     }
+}
+
+/// How long streams may stay out after PUBLISH_DONE (draft-18 §10.12).
+fn timeout(options: &SubscribeOptions) -> Duration {
+    [options.object_timeout, options.subgroup_timeout].into_iter().flatten().max().unwrap_or(LATE)
 }
 
 /// A subscription's options as parameters; what is the default is left out.

@@ -12,9 +12,11 @@ mod fetch;
 mod going;
 mod ids;
 mod namespaces;
+mod publish;
 mod random;
 mod requests;
 mod setup;
+mod status;
 mod subscribe;
 mod tokens;
 

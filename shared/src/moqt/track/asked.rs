@@ -5,8 +5,8 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::{
-    EndOfTrack, FetchWriter, Life, NamespaceWriter, PublishedNamespace, SubscribeOk, SubscribeOptions,
-    Telling, TrackWriter,
+    EndOfTrack, FetchWriter, Life, NamespaceWriter, PublishRequest, PublishedNamespace, SubscribeOk,
+    SubscribeOptions, Telling, TrackStatusRequest, TrackWriter,
 };
 use crate::moqt::{
     AuthToken, GroupOrder, Location, Namespace, Priority, Properties, RequestCode, TrackName,
@@ -44,15 +44,19 @@ impl Requests {
 pub enum Request {
     /// It wants a track.
     Subscribe(SubscribeRequest),
+    /// It offers a track.
+    Publish(PublishRequest),
     /// It wants objects of the past.
     Fetch(FetchRequest),
     /// It announces a namespace.
     PublishNamespace(NamespaceRequest),
     /// It wants to know of namespaces.
     SubscribeNamespace(NamespaceSubscriptionRequest),
+    /// It asks how a track stands.
+    TrackStatus(TrackStatusRequest),
 }
 
-const UNANSWERED: &str = "the request was dropped without an answer";
+pub(super) const UNANSWERED: &str = "the request was dropped without an answer";
 
 /// The peer's SUBSCRIBE.
 #[derive(Debug)]

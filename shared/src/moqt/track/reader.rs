@@ -23,10 +23,11 @@ use crate::moqt::{
     wire::Parameters,
 };
 
-/// A granted subscription. Dropping it cancels it.
+/// A granted subscription, whichever side began it. Dropping it cancels it.
 #[derive(Debug)]
 pub struct Subscription {
     pub(super) port: Arc<Port<Reading>>,
+    stream: Stream,
     ok: SubscribeOk,
 }
 
@@ -40,14 +41,23 @@ impl Subscription {
         let port = Port::new(bell, stream, Reading::default());
         let (reply, answer) = oneshot::channel();
         let what = What::Subscribe { track, options, port: Arc::clone(&port), reply };
-        (Self { port, ok: SubscribeOk::default() }, Ask { call: Call { stream, what }, answer })
+        (Self { stream, port, ok: SubscribeOk::default() }, Ask { call: Call { stream, what }, answer })
+    }
+
+    /// One that the publisher began.
+    pub(crate) fn taken(stream: Stream, port: Arc<Port<Reading>>, ok: SubscribeOk) -> Self {
+        Self { stream, port, ok }
+    }
+
+    pub(crate) fn stream(&self) -> Stream {
+        self.stream
     }
 
     pub(crate) fn granted(&mut self, ok: SubscribeOk) {
         self.ok = ok;
     }
 
-    /// What the publisher said when it granted it.
+    /// What the publisher said when it granted or offered it.
     pub fn ok(&self) -> &SubscribeOk {
         &self.ok
     }

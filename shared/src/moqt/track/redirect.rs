@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use super::{
-    FetchRequest, NamespaceRequest, NamespaceSubscriptionRequest, Redirect, RequestCode, SubscribeRequest,
+    FetchRequest, NamespaceRequest, NamespaceSubscriptionRequest, PublishRequest, Redirect, RequestCode,
+    SubscribeRequest, TrackStatusRequest,
 };
 use crate::moqt::driver::Refusal;
 
-macro_rules! refusals {
+macro_rules! later {
     ($($request:ty),* $(,)?) => { $(
         impl $request {
             /// Refuses it for now: it may be made again after `retry_after`, in whole milliseconds. Many
@@ -16,6 +17,13 @@ macro_rules! refusals {
                 self.port.aside.set_refusal(Refusal { retry_after: Some(retry_after), redirect: None });
                 self.reject(code, reason);
             }
+        }
+    )* };
+}
+
+macro_rules! elsewhere {
+    ($($request:ty),* $(,)?) => { $(
+        impl $request {
             /// Sends it elsewhere (draft-18 §10.6.1). From a client the URI goes out empty, and for a
             /// request of namespaces the track's name. A relay may hold to it for `retry_after`.
             pub fn redirect(self, to: Redirect, reason: &str, retry_after: Option<Duration>) {
@@ -26,4 +34,19 @@ macro_rules! refusals {
     )* };
 }
 
-refusals!(FetchRequest, NamespaceRequest, NamespaceSubscriptionRequest, SubscribeRequest);
+later!(
+    FetchRequest,
+    NamespaceRequest,
+    NamespaceSubscriptionRequest,
+    PublishRequest,
+    SubscribeRequest,
+    TrackStatusRequest,
+);
+// The draft redirects no PUBLISH.
+elsewhere!(
+    FetchRequest,
+    NamespaceRequest,
+    NamespaceSubscriptionRequest,
+    SubscribeRequest,
+    TrackStatusRequest
+);

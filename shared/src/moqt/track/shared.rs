@@ -2,10 +2,14 @@
 
 use std::{collections::VecDeque, task::Waker};
 
-use crate::moqt::{GroupId, NamespaceEvent, Received, RequestCode, session::inbox::Inbox, wire::Parameters};
+use crate::moqt::{
+    GroupId, NamespaceEvent, Received, RequestCode, SubscribeOptions, session::inbox::Inbox, wire::Parameters,
+};
 
 /// Groups that a reader may give up between two looks of the task; past it the oldest is forgotten.
 const MAX_STOPS: usize = 64;
+/// Bytes of an offered track that may wait for the answer to the offer.
+const EARLY_BYTES: usize = 256 << 10;
 /// Namespace events that may wait; past it the peer's subscription is cancelled, which withdraws all.
 const MAX_EVENTS: usize = 4096;
 
@@ -16,9 +20,30 @@ pub(crate) struct Reading {
     /// Changes of one look of the task, merged.
     pub(crate) update: Option<Box<Parameters>>,
     pub(crate) stops: Vec<GroupId>,
+    /// The application's answer to the peer's offer.
+    answer: Option<Result<SubscribeOptions, (RequestCode, String)>>,
+    is_answered: bool,
 }
 
 impl Reading {
+    /// For a track that the peer offers: until the answer little is taken of it.
+    pub(crate) fn offered() -> Self {
+        Self { inbox: Inbox::with_limit(EARLY_BYTES), ..Self::default() }
+    }
+
+    /// The application answers an offer; only the first answer counts.
+    pub(crate) fn answer(&mut self, answer: Result<SubscribeOptions, (RequestCode, String)>) {
+        if !self.is_answered {
+            self.is_answered = true;
+            self.inbox.widen();
+            self.answer = Some(answer);
+        }
+    }
+
+    pub(crate) fn take_answer(&mut self) -> Option<Result<SubscribeOptions, (RequestCode, String)>> {
+        self.answer.take()
+    }
+
     pub(crate) fn stop(&mut self, group: GroupId) {
         if self.stops.len() >= MAX_STOPS {
             self.stops.remove(0);
@@ -27,26 +52,26 @@ impl Reading {
     }
 }
 
-/// A request that only lives or not.
+/// A request that only lives or not, or is answered with a `T`.
 #[derive(Debug, Default)]
-pub(crate) struct Life {
-    answer: Option<Result<(), (RequestCode, String)>>,
+pub(crate) struct Life<T = ()> {
+    answer: Option<Result<T, (RequestCode, String)>>,
     is_answered: bool,
     is_left: bool,
     is_ended: bool,
     waiter: Option<Waker>,
 }
 
-impl Life {
+impl<T> Life<T> {
     /// The application answers; only the first answer counts.
-    pub(crate) fn answer(&mut self, answer: Result<(), (RequestCode, String)>) {
+    pub(crate) fn answer(&mut self, answer: Result<T, (RequestCode, String)>) {
         if !self.is_answered {
             self.is_answered = true;
             self.answer = Some(answer);
         }
     }
 
-    pub(crate) fn take_answer(&mut self) -> Option<Result<(), (RequestCode, String)>> {
+    pub(crate) fn take_answer(&mut self) -> Option<Result<T, (RequestCode, String)>> {
         self.answer.take()
     }
 

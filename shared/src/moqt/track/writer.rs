@@ -4,7 +4,7 @@ use std::{future::poll_fn, sync::Arc, task::Poll};
 
 use super::{NamespaceEvent, SubscriberEvent, Telling, WriterStats};
 use crate::moqt::{
-    DoneCode, Item, Object, SubscribeOptions,
+    DoneCode, Item, Object, Refused, SubscribeOptions,
     driver::{bell::Port, clock},
     session::{fetchbox::Fetchbox, outbox::Outbox},
 };
@@ -27,6 +27,18 @@ impl TrackWriter {
         let is_open = self.port.lock().push(clock::now(), item);
         self.port.ring();
         is_open
+    }
+    /// Waits until the subscriber takes a track that was published to it, and gives what it asks for; at
+    /// once for a subscription that it asked for itself. Cancelling it loses nothing.
+    ///
+    /// # Errors
+    /// [`Refused`] by the subscriber or by the session's end: the writer is closed then.
+    pub async fn granted(&mut self) -> Result<SubscribeOptions, Refused> {
+        poll_fn(|cx| self.port.lock().poll_taken(cx.waker()).map_or(Poll::Pending, Poll::Ready)).await
+    }
+    /// Waits until PUBLISH is on its way.
+    pub(crate) async fn made(&self) -> Result<(), Refused> {
+        poll_fn(|cx| self.port.lock().poll_made(cx.waker()).map_or(Poll::Pending, Poll::Ready)).await
     }
     /// Ends the subscription: PUBLISH_DONE once every stream is finished or reset. Streams whose end was
     /// not pushed are finished with `TRACK_ENDED` and `SUBSCRIPTION_ENDED`, and reset with other codes.
