@@ -88,6 +88,10 @@ pub struct Config {
     #[arg(long, env = "RELAY_LINGER", value_name = "TIME", default_value = "10s", value_parser = value::duration)]
     pub linger: Duration,
 
+    /// For how long at most a viewer may wait for somebody to go on air; 0s for not at all
+    #[arg(long, env = "RELAY_RENDEZVOUS", value_name = "TIME", default_value = "10s", value_parser = value::duration)]
+    pub rendezvous: Duration,
+
     /// What to log on standard error, such as info or relay=debug,warn
     #[arg(long, env = "RELAY_LOG", value_name = "FILTER", default_value = "info")]
     pub log: String,
@@ -140,6 +144,7 @@ impl Config {
             cache_bytes: ByteCount(16 << 20),
             cache_age: Duration::from_secs(10),
             linger: Duration::from_secs(10),
+            rendezvous: Duration::from_secs(10),
             log: "info".to_owned(),
         }
     }

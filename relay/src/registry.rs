@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
 };
 
 use shared::{
@@ -115,15 +116,60 @@ impl Registry {
         viewer: SessionId,
         permit: OwnedSemaphorePermit,
     ) {
-        let Some(source) = self.source_of(request.track()) else {
+        if let Some(source) = self.source_of(request.track()) {
+            return self.seat(&source, request, viewer, permit);
+        }
+        let patience = request.options().rendezvous_timeout.unwrap_or_default();
+        let patience = patience.min(self.context.limits.rendezvous);
+        if patience.is_zero() {
             self.context.metrics.requests_refused.add(1);
             let reason = off_air(request.track());
             return request.reject(RequestCode::DoesNotExist, &reason);
-        };
+        }
+        self.tasks.spawn(Arc::clone(self).rendezvous(patience, request, viewer, permit));
+    }
+
+    /// Keeps a viewer's SUBSCRIBE until somebody publishes, for a while (draft-18 §10.2.6). How many wait
+    /// is bounded by the permits of their sessions.
+    async fn rendezvous(
+        self: Arc<Self>,
+        patience: Duration,
+        request: SubscribeRequest,
+        viewer: SessionId,
+        permit: OwnedSemaphorePermit,
+    ) {
+        let mut changes = self.changes();
+        let late = tokio::time::sleep(patience);
+        tokio::pin!(late);
+        loop {
+            changes.mark_unchanged();
+            if let Some(source) = self.source_of(request.track()) {
+                return self.seat(&source, request, viewer, permit);
+            }
+            tokio::select! {
+                _ = changes.changed() => {}
+                () = request.cancelled() => return,
+                () = &mut late => {
+                    self.context.metrics.requests_refused.add(1);
+                    let reason = format!("{}, and nobody came in time", off_air(request.track()));
+                    return request.reject(RequestCode::Timeout, &reason);
+                }
+            }
+        }
+    }
+
+    /// Gives a viewer a seat at a track of a source.
+    fn seat(
+        self: &Arc<Self>,
+        source: &Arc<Source>,
+        request: SubscribeRequest,
+        viewer: SessionId,
+        permit: OwnedSemaphorePermit,
+    ) {
         let track = request.track().clone();
         let room = source.room().filter(|room| room.stage() == track.namespace && source.owner() != viewer);
         let seat = Seat::take(self, room.cloned(), viewer, permit);
-        self.open_summary(&source, &track);
+        self.open_summary(source, &track);
         source.send(&track, Command::Subscribe(request, seat), &self.context, &self.tasks);
     }
 

@@ -324,31 +324,43 @@ impl Peer {
             self.refused("too many namespaces");
             return request.reject(RequestCode::ExcessiveLoad, "too many namespaces in one session");
         }
-        let registry = Arc::clone(&self.relay.registry);
-        self.spawn(async move {
-            let mut changes = registry.changes();
-            let prefix = request.prefix().clone();
-            let mut writer = request.accept();
-            let mut told = BTreeMap::new();
-            loop {
-                changes.mark_unchanged();
-                let now = registry.below(&prefix);
-                for event in difference(&told, &now) {
-                    if !writer.tell(event) {
-                        return;
-                    }
-                }
-                told = now;
-                tokio::select! {
-                    changed = changes.changed() => if changed.is_err() { return },
-                    () = writer.ended() => return,
-                }
-            }
-        });
+        self.spawn(tell_namespaces(Arc::clone(&self.relay), request));
     }
 
     fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
         self.namespaces.spawn(task.in_current_span());
+    }
+}
+
+/// Tells a peer of the namespaces below its prefix, until it has enough. It may take another prefix.
+async fn tell_namespaces(relay: Arc<Relay>, request: NamespaceSubscriptionRequest) {
+    let mut changes = relay.registry.changes();
+    let mut prefix = request.prefix().clone();
+    let mut writer = request.accept();
+    let mut told = BTreeMap::new();
+    loop {
+        changes.mark_unchanged();
+        let now = relay.registry.below(&prefix);
+        for event in difference(&told, &now) {
+            if !writer.tell(event) {
+                return;
+            }
+        }
+        told = now;
+        tokio::select! {
+            changed = changes.changed() => if changed.is_err() { return },
+            asked = writer.prefix_asked() => {
+                let Some(asked) = asked else { return };
+                if let Err(reason) = relay.may_watch(asked.prefix()) {
+                    relay.metrics.requests_refused.add(1);
+                    return asked.reject(RequestCode::Unauthorized, &reason);
+                }
+                prefix = asked.prefix().clone();
+                // The peer forgets the others by itself.
+                told.retain(|namespace: &Namespace, _| namespace.starts_with(&prefix));
+                asked.accept();
+            }
+        }
     }
 }
 

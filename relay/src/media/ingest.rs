@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use shared::{
     event::{BroadcastId, Fact},
     moqt::{
-        DoneCode, FetchRequest, Item, Priority, Received, Refused, RequestCode, SubscribeOk,
-        SubscribeOptions, SubscribeRequest, Subscription, TrackName, TrackStatusRequest,
+        Changes, DoneCode, FetchRequest, Item, Priority, Received, Refused, RequestCode, SubscribeOk,
+        SubscribeOptions, SubscribeRequest, Subscription, TrackName, TrackStatusRequest, Updated,
         wire::TrackProperties,
     },
 };
@@ -20,6 +20,8 @@ use crate::{registry::Seat, tasks::Tasks};
 
 /// Requests that may wait for the publisher's answer. Past it further ones are refused.
 const MAX_WAITING: usize = 1024;
+/// A publisher that gives less time than this is asked as if it gave this.
+const MIN_EXPIRY: Duration = Duration::from_secs(2);
 /// How often totals are told and old groups let go.
 const TICK: Duration = Duration::from_secs(1);
 /// Urgency of a track that nobody asked for yet: that of a catalog.
@@ -48,6 +50,8 @@ pub(crate) struct Ingest {
     is_forwarding: bool,
     has_looked: bool,
     lonely_since: Instant,
+    /// When to ask for more time upstream.
+    renew_at: Option<Instant>,
     objects: u64,
     bytes: u64,
     told_objects: u64,
@@ -58,6 +62,9 @@ enum Flow {
     Subscribed(Subscription),
     Local(mpsc::Receiver<Item>),
 }
+
+/// The publisher's answer to a wish for more time.
+type Renewal = std::pin::Pin<Box<dyn Future<Output = Result<Updated, Refused>> + Send>>;
 
 /// What happens to the track's task next.
 enum Next {
@@ -96,6 +103,7 @@ impl Ingest {
             is_forwarding: true,
             has_looked: false,
             lonely_since: now(),
+            renew_at: None,
             objects: 0,
             bytes: 0,
             told_objects: 0,
@@ -170,6 +178,7 @@ impl Ingest {
     fn granted(&mut self, ok: SubscribeOk, waiting: Vec<Command>) {
         self.is_dynamic = TrackProperties::decode(&ok.properties).is_ok_and(|known| known.dynamic_groups);
         self.cache.heard_of(ok.largest);
+        self.renew_at = renewal(ok.expires);
         self.ok = ok;
         for command in waiting {
             match command {
@@ -203,8 +212,10 @@ impl Ingest {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut is_open = true;
+        let mut renewed: Renewal = Box::pin(std::future::pending());
         loop {
             let new_group_at = self.new_groups.deadline();
+            let renew_at = self.renew_at;
             let answer_early_at = self.fetches.deadline();
             let next = tokio::select! {
                 received = flow.next() => self.received(received, shelf),
@@ -220,6 +231,17 @@ impl Ingest {
                 () = until(new_group_at) => Next::Go,
                 () = until(answer_early_at) => {
                     self.answer_early();
+                    Next::Go
+                }
+                () = until(renew_at) => {
+                    self.renew_at = None;
+                    renewed = flow.renew();
+                    Next::Go
+                }
+                answer = &mut renewed => {
+                    renewed = Box::pin(std::future::pending());
+                    // A refusal ends the subscription, which says so itself.
+                    self.renew_at = answer.ok().and_then(|updated| renewal(updated.expires));
                     Next::Go
                 }
             };
@@ -298,7 +320,8 @@ impl Ingest {
             Filter::AbsoluteStart(start) | Filter::AbsoluteRange(start, _) => Some(start.group),
             Filter::Unfiltered | Filter::LargestObject | Filter::NextGroupStart => None,
         };
-        let ok = self.ok();
+        // The subscription upstream is renewed here: viewers need not know that it expires.
+        let ok = SubscribeOk { expires: None, ..self.ok() };
         self.fanout.join(request, seat, ok, self.cache.replay(from));
         if let Some(after) = options.new_group {
             self.new_groups.ask(after);
@@ -416,6 +439,14 @@ impl Drop for Ingest {
 }
 
 impl Flow {
+    /// Asks for more time.
+    fn renew(&self) -> Renewal {
+        match self {
+            Self::Subscribed(subscription) => Box::pin(subscription.change(Changes::default())),
+            Self::Local(_) => Box::pin(std::future::pending()),
+        }
+    }
+
     /// The next thing. Cancelling it loses nothing.
     async fn next(&mut self) -> Option<Received> {
         match self {
@@ -423,6 +454,11 @@ impl Flow {
             Self::Local(items) => items.recv().await.map(Received::Item),
         }
     }
+}
+
+/// When to ask for more of `time`: well before it is over.
+fn renewal(time: Option<Duration>) -> Option<Instant> {
+    now().checked_add(time?.max(MIN_EXPIRY) / 2)
 }
 
 /// The time of tokio's clock, which tests can stop.

@@ -43,6 +43,8 @@ pub(crate) struct Limits {
     pub(crate) cache_age: Duration,
     /// For how long a track is taken from its publisher without viewers.
     pub(crate) linger: Duration,
+    /// The longest that a viewer may wait for a publisher.
+    pub(crate) rendezvous: Duration,
 }
 
 /// What every track needs.

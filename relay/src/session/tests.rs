@@ -13,6 +13,8 @@ use shared::{
 use tokio::time::timeout;
 
 use super::*;
+mod requests;
+
 use crate::{
     analytics::{recorder::now, store::Store},
     media::Limits,
@@ -22,6 +24,7 @@ use crate::{
 /// Longer than anything takes by itself.
 const LONG: Duration = Duration::from_secs(60);
 const LINGER: Duration = Duration::from_secs(5);
+const RENDEZVOUS: Duration = Duration::from_secs(8);
 
 struct World {
     relay: Arc<Relay>,
@@ -37,7 +40,12 @@ impl World {
         let store = Store::open(folder.path(), now()).expect("a store");
         let metrics = Arc::new(Metrics::default());
         let (recorder, _) = Recorder::start(store, Arc::clone(&metrics)).expect("a thread");
-        let limits = Limits { cache_bytes: 1 << 20, cache_age: Duration::from_secs(10), linger: LINGER };
+        let limits = Limits {
+            cache_bytes: 1 << 20,
+            cache_age: Duration::from_secs(10),
+            linger: LINGER,
+            rendezvous: RENDEZVOUS,
+        };
         let registry = Registry::new(limits, Arc::clone(&metrics), recorder.clone(), Tasks::default());
         let (stop, stopping) = watch::channel(false);
         let config = Config { rooms: vec!["demo".parse().expect("a room")], ..Config::new() };

@@ -63,6 +63,39 @@ pub enum Role {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Grease(pub u32);
 
+/// How much of its control plane a peer may have kept here. What is over a bound is answered, and the
+/// session goes on (draft-18 §13.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Limits {
+    /// Requests of the peer that are open at once; further ones are refused with EXCESSIVE_LOAD.
+    pub requests: usize,
+    /// Updates that wait, for each request, until it is answered or an update before; one more is refused
+    /// with EXCESSIVE_LOAD, which ends the request.
+    pub waiting_updates: usize,
+    /// Joining fetches that wait for each subscription to be answered; further ones are refused with
+    /// EXCESSIVE_LOAD.
+    pub joining_fetches: usize,
+    /// Namespaces that the peer tells of for each of our namespace subscriptions; where it tells of more,
+    /// that subscription is cancelled with EXCESSIVE_LOAD.
+    pub namespaces: usize,
+    /// Bytes of our messages that wait on each request stream for the peer to read; past it the request is
+    /// cancelled with EXCESSIVE_LOAD.
+    pub unread_bytes: usize,
+}
+
+impl Default for Limits {
+    /// 4,096 requests, 16 updates and 16 joining fetches that wait, 16,384 namespaces, 1 MiB unread.
+    fn default() -> Self {
+        Self {
+            requests: 4096,
+            waiting_updates: 16,
+            joining_fetches: 16,
+            namespaces: 16_384,
+            unread_bytes: 1 << 20,
+        }
+    }
+}
+
 /// A session's set-up and bounds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -90,6 +123,8 @@ pub struct Config {
     pub max_pending_requests: usize,
     /// How long the peer may take for its SETUP.
     pub setup_timeout: Duration,
+    /// How much of its control plane a peer may have kept here.
+    pub limits: Limits,
 }
 
 impl Config {
@@ -108,6 +143,7 @@ impl Config {
             max_queue_bytes: 16 << 20,
             max_pending_requests: 64,
             setup_timeout: Duration::from_secs(10),
+            limits: Limits::default(),
         }
     }
 }

@@ -23,15 +23,15 @@ pub mod track;
 pub mod wire;
 
 pub use code::{DoneCode, RequestCode, ResetCode, SessionCode};
-pub use driver::{Closed, Config, Grease, Role, Session, SessionError, start};
+pub use driver::{Closed, Config, Grease, Limits, Role, Session, SessionError, start};
 pub use name::{GroupId, Location, Namespace, ObjectId, Priority, SubgroupId, TrackName};
 pub use object::{Item, Object, Properties, Status, Subgroup, SubgroupEnd};
 pub use token::{AuthToken, TokenType};
 pub use track::{
-    EndOfTrack, Fetch, FetchItem, FetchRange, FetchRequest, FetchWriter, Filter, GoingAway, GroupOrder,
-    NamespaceEvent, NamespaceRequest, NamespaceSubscription, NamespaceSubscriptionRequest, NamespaceWriter,
-    PublishOffer, PublishRequest, PublishedNamespace, Received, Refused, Request, Requests, SubscribeOk,
-    SubscribeOptions, SubscribeRequest, SubscriberEvent, Subscription, TrackStatusOk, TrackStatusRequest,
-    TrackWriter, WriterStats,
+    Changes, EndOfTrack, Fetch, FetchItem, FetchRange, FetchRequest, FetchWriter, Filter, GoingAway,
+    GroupOrder, NamespaceEvent, NamespaceRequest, NamespaceSubscription, NamespaceSubscriptionRequest,
+    NamespaceWriter, PrefixRequest, PublishOffer, PublishRequest, PublishedNamespace, Received, Refused,
+    Request, Requests, SubscribeOk, SubscribeOptions, SubscribeRequest, SubscriberEvent, Subscription,
+    TrackStatusOk, TrackStatusRequest, TrackWriter, Updated, WriterStats,
 };
 pub use wire::Redirect;

@@ -24,6 +24,12 @@ impl Namespace {
         &self.0
     }
 
+    /// Whether it belongs to the session and not to the application (draft-18 §3.2.1, §3.2.2): its first
+    /// field is `.` or `.session`. No extension that defines one is known here, so that none exists.
+    pub fn is_of_the_session(&self) -> bool {
+        self.0.first().is_some_and(|first| *first == b"."[..] || *first == b".session"[..])
+    }
+
     /// Whether `prefix` is this namespace or one above it.
     pub fn starts_with(&self, prefix: &Self) -> bool {
         self.0.starts_with(&prefix.0)
@@ -139,6 +145,23 @@ mod tests {
         assert!(!stage.starts_with(&Namespace::new(["room", "de"])));
         assert_eq!(stage.suffix_of(&room).map(|s| room.join(&s)), Some(stage.clone()));
         assert_eq!(room.suffix_of(&stage), None);
+    }
+
+    #[test]
+    fn only_two_first_fields_are_the_sessions() {
+        for (fields, is_of_the_session) in [
+            (&["."][..], true),
+            (&[".", "a"], true),
+            (&[".session"], true),
+            (&[".session", "a"], true),
+            (&[], false),
+            (&[".other"], false),
+            (&[".sessions"], false),
+            (&["a", ".session"], false),
+        ] {
+            let namespace = Namespace::new(fields.iter().copied());
+            assert_eq!(namespace.is_of_the_session(), is_of_the_session, "{namespace}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `away` | what every handle can be asked to do: leave |
 //! | `asked` | the peer's requests, before they are answered |
+//! | `prefix` | a namespace subscription that moves |
 //! | `redirect` | refusals that say more than a code |
 //! | `writer` | what this side sends |
 //! | `reader` | what this side receives |
@@ -16,13 +17,14 @@
 use std::time::Duration;
 
 use super::{
-    DoneCode, GroupId, Item, Location, Namespace, Object, Priority, Properties, Redirect, RequestCode,
-    SessionError, TrackName,
+    AuthToken, DoneCode, GroupId, Item, Location, Namespace, Object, Priority, Properties, Redirect,
+    RequestCode, SessionError, TrackName,
 };
 
 mod asked;
 mod away;
 mod offer;
+mod prefix;
 mod reader;
 mod redirect;
 mod shared;
@@ -33,8 +35,9 @@ pub use asked::{
     FetchRequest, NamespaceRequest, NamespaceSubscriptionRequest, Request, Requests, SubscribeRequest,
 };
 pub use offer::{PublishOffer, PublishRequest};
+pub use prefix::PrefixRequest;
 pub use reader::{Fetch, NamespaceSubscription, PublishedNamespace, Subscription};
-pub(crate) use shared::{Life, Reading, Telling};
+pub(crate) use shared::{Life, Reading, Telling, Told};
 pub(crate) use status::Inquiry;
 pub use status::TrackStatusRequest;
 pub use writer::{FetchWriter, NamespaceWriter, TrackWriter};
@@ -83,6 +86,9 @@ pub struct SubscribeOptions {
     /// Ask for a new group at once, larger than this one (draft-18 §10.2.13). `u64::MAX` where none is
     /// known: any new group will do.
     pub new_group: Option<GroupId>,
+    /// How long a relay is to wait for a publisher of the track, where there is none; it may wait less
+    /// (draft-18 §10.2.6). `None` for not at all.
+    pub rendezvous_timeout: Option<Duration>,
 }
 
 impl Default for SubscribeOptions {
@@ -95,6 +101,7 @@ impl Default for SubscribeOptions {
             object_timeout: None,
             subgroup_timeout: None,
             new_group: None,
+            rendezvous_timeout: None,
         }
     }
 }
@@ -140,6 +147,35 @@ pub enum Refused {
     /// The session ended first.
     #[error(transparent)]
     Session(#[from] SessionError),
+}
+
+/// What a subscriber changes of a subscription at once (draft-18 §10.10.1). What is `None` stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Changes {
+    /// Urgency.
+    pub priority: Option<Priority>,
+    /// Where to start and end. Objects before a later start, or after an earlier end, may still arrive; a
+    /// start before what was published, or a later end, gives no objects of the past: those are fetched.
+    pub filter: Option<Filter>,
+    /// Whether objects are sent at all.
+    pub forward: Option<bool>,
+    /// How long an object is worth sending; zero for as long as the publisher likes.
+    pub object_timeout: Option<Duration>,
+    /// How long a subgroup is worth sending; zero for as long as the publisher likes.
+    pub subgroup_timeout: Option<Duration>,
+    /// Asks for a group larger than this one; `u64::MAX` where none is known.
+    pub new_group: Option<GroupId>,
+    /// New tokens; none leave the old ones.
+    pub tokens: Vec<AuthToken>,
+}
+
+/// The answer to a change (draft-18 §10.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Updated {
+    /// The largest location published, of a subscription.
+    pub largest: Option<Location>,
+    /// For how long a subscription is good from now on; `None` where its publisher does not say.
+    pub expires: Option<Duration>,
 }
 
 /// What a GOAWAY says (draft-18 §10.4).

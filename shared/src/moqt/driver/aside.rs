@@ -1,13 +1,16 @@
 //! What a request has beside its own state: the same for every kind.
 
 use std::{
+    collections::VecDeque,
     sync::Mutex,
     task::{Poll, Waker},
     time::Duration,
 };
 
-use super::bell::lock;
-use crate::moqt::{AuthToken, GoingAway, Redirect};
+use super::{bell::lock, calls::Reply};
+use crate::moqt::{
+    AuthToken, GoingAway, Redirect, Refused, Updated, session::updates::MAX_UNANSWERED, wire::Parameters,
+};
 
 /// Beside a request's state.
 #[derive(Debug, Default)]
@@ -16,6 +19,13 @@ pub(crate) struct Aside(Mutex<Things>);
 #[derive(Debug, Default)]
 struct Things {
     tokens: Vec<AuthToken>,
+    /// Newer ones that the application did not take yet.
+    new_tokens: Option<Vec<AuthToken>>,
+    token_waiter: Option<Waker>,
+    /// Changes since the last look of the task, merged.
+    change: Option<Box<Change>>,
+    /// Who waits for the answer to each change that was sent.
+    unanswered: VecDeque<Vec<Reply<Updated>>>,
     /// What goes with a refusal.
     refusal: Option<Refusal>,
     /// The peer wants it elsewhere.
@@ -23,8 +33,16 @@ struct Things {
     /// We want it elsewhere: not said yet.
     leaving: Option<GoingAway>,
     is_over: bool,
+    end_waiter: Option<Waker>,
     /// Who waits for `going`.
     waiter: Option<Waker>,
+}
+
+#[derive(Debug, Default)]
+struct Change {
+    parameters: Parameters,
+    tokens: Vec<AuthToken>,
+    replies: Vec<Reply<Updated>>,
 }
 
 /// What goes with a refusal beside its code and words.
@@ -45,6 +63,70 @@ impl Aside {
     /// Tokens came.
     pub(super) fn set_tokens(&self, tokens: Vec<AuthToken>) {
         lock(&self.0).tokens = tokens;
+    }
+
+    /// Newer tokens came.
+    pub(super) fn renew(&self, tokens: Vec<AuthToken>) {
+        let mut things = lock(&self.0);
+        things.tokens.clone_from(&tokens);
+        things.new_tokens = Some(tokens);
+        wake(&mut things.token_waiter);
+    }
+
+    /// Newer tokens, once; `None` once the request is over.
+    pub(crate) fn poll_tokens(&self, waiter: &Waker) -> Poll<Option<Vec<AuthToken>>> {
+        let mut things = lock(&self.0);
+        match things.new_tokens.take() {
+            None if !things.is_over => {
+                things.token_waiter = Some(waiter.clone());
+                Poll::Pending
+            }
+            tokens => Poll::Ready(tokens),
+        }
+    }
+
+    /// Changes the request; `reply` gets the peer's answer.
+    pub(crate) fn change(
+        &self,
+        tokens: Vec<AuthToken>,
+        reply: Option<Reply<Updated>>,
+        change: impl FnOnce(&mut Parameters),
+    ) {
+        let mut things = lock(&self.0);
+        if things.is_over {
+            return;
+        }
+        let merged = things.change.get_or_insert_default();
+        change(&mut merged.parameters);
+        if !tokens.is_empty() {
+            merged.tokens = tokens;
+        }
+        // Who does not wait any more is forgotten, so that their number is that of those who wait.
+        merged.replies.retain(|reply| !reply.is_closed());
+        merged.replies.extend(reply);
+    }
+
+    /// What to send, unless too much of it is unanswered.
+    pub(super) fn take_change(&self) -> Option<(Parameters, Vec<AuthToken>)> {
+        let mut things = lock(&self.0);
+        if things.unanswered.len() >= MAX_UNANSWERED {
+            return None;
+        }
+        let Change { parameters, tokens, replies } = *things.change.take()?;
+        things.unanswered.push_back(replies);
+        Some((parameters, tokens))
+    }
+
+    /// The change that was taken last cannot be sent.
+    pub(super) fn drop_change(&self) {
+        lock(&self.0).unanswered.pop_back();
+    }
+
+    /// The peer answered the oldest change.
+    pub(super) fn answered(&self, answer: &Result<Updated, Refused>) {
+        for reply in lock(&self.0).unanswered.pop_front().into_iter().flatten() {
+            let _ = reply.send(answer.clone());
+        }
     }
 
     /// The refusal that follows has these.
@@ -69,14 +151,28 @@ impl Aside {
     pub(super) fn going(&self, going: GoingAway) {
         let mut things = lock(&self.0);
         things.going = Some(going);
-        things.wake();
+        wake(&mut things.waiter);
     }
 
     /// The request is over.
     pub(super) fn end(&self) {
         let mut things = lock(&self.0);
         things.is_over = true;
-        things.wake();
+        things.change = None;
+        things.unanswered.clear();
+        wake(&mut things.waiter);
+        wake(&mut things.token_waiter);
+        wake(&mut things.end_waiter);
+    }
+
+    /// Whether it is over; where not, `waiter` is woken then.
+    pub(crate) fn poll_over(&self, waiter: &Waker) -> Poll<()> {
+        let mut things = lock(&self.0);
+        if things.is_over {
+            return Poll::Ready(());
+        }
+        things.end_waiter = Some(waiter.clone());
+        Poll::Pending
     }
 
     /// Where the peer wants it, once; `None` once it is over.
@@ -92,10 +188,8 @@ impl Aside {
     }
 }
 
-impl Things {
-    fn wake(&mut self) {
-        if let Some(waiter) = self.waiter.take() {
-            waiter.wake();
-        }
+fn wake(waiter: &mut Option<Waker>) {
+    if let Some(waiter) = waiter.take() {
+        waiter.wake();
     }
 }

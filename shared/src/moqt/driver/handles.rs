@@ -6,16 +6,16 @@ use tokio::sync::mpsc::error::TrySendError;
 
 use super::{aside::Aside, bell::Port, calls::Reply, clock::now, task::Task};
 use crate::moqt::{
-    FetchItem, FetchRequest, NamespaceEvent, NamespaceRequest, NamespaceSubscriptionRequest, Priority,
-    PublishRequest, Received, Refused, Request, RequestCode, ResetCode, SubscribeOk, SubscribeRequest,
-    TrackStatusOk, TrackStatusRequest,
+    DoneCode, FetchItem, FetchRequest, NamespaceEvent, NamespaceRequest, NamespaceSubscriptionRequest,
+    Priority, PublishRequest, Received, Refused, Request, RequestCode, ResetCode, SubscribeOk,
+    SubscribeRequest, TrackStatusOk, TrackStatusRequest,
     session::{
         Asked, Event, Stream,
         fetchbox::{self, Fetchbox},
         inbox::Inbox,
         outbox::{self, Outbox},
     },
-    track::{Life, Reading, Telling},
+    track::{Life, Reading, Telling, Told},
     wire::TrackProperties,
 };
 
@@ -96,7 +96,7 @@ impl Handle {
             Self::Fetch { port, .. } => port.lock().end(),
             Self::Hear(port) | Self::Announce { port, .. } | Self::Inquire { port, .. } => port.lock().end(),
             Self::Inform(port) => port.lock().end(),
-            Self::Tell(port) => port.lock().life.end(),
+            Self::Tell(port) => port.lock().end(),
             Self::Learn { port, .. } => port.lock().end(),
         }
     }
@@ -147,6 +147,14 @@ impl Task {
             self.core.set_refusal(stream, refusal);
         }
         self.look_inside(stream);
+        if let Some(handle) = self.handles.get(&stream)
+            && let Some((change, tokens)) = handle.aside().take_change()
+        {
+            self.core.carry(tokens);
+            if !self.core.update(stream, change) {
+                handle.aside().drop_change();
+            }
+        }
         // GOAWAY never comes before the answer.
         if let Some(leaving) = self.handles.get(&stream).and_then(|handle| handle.aside().take_leaving()) {
             self.core.request_goaway(now(), stream, leaving);
@@ -161,10 +169,10 @@ impl Task {
                 self.look_at_publish(stream, &port);
             }
             Handle::Subscription { port, blocked, .. } => {
-                let (answer, is_left, update, stops) = {
+                let (answer, is_left, stops) = {
                     let mut reading = port.lock();
                     let stops = std::mem::take(&mut reading.stops);
-                    (reading.take_answer(), reading.inbox.is_left(), reading.update.take(), stops)
+                    (reading.take_answer(), reading.inbox.is_left(), stops)
                 };
                 match answer {
                     Some(Ok(options)) => self.core.grant_publish(stream, &options),
@@ -176,9 +184,6 @@ impl Task {
                 }
                 for id in std::mem::take(blocked) {
                     self.ins.get(&id).into_iter().for_each(super::incoming::In::ring);
-                }
-                if let Some(update) = update {
-                    self.core.update(stream, *update);
                 }
                 if !stops.is_empty() {
                     self.stop_groups(stream, &stops);
@@ -203,13 +208,17 @@ impl Task {
                 self.look_at_life(stream, answer, is_left);
             }
             Handle::Tell(port) => {
-                let (answer, is_left, events) = {
+                let (answer, is_left, told) = {
                     let mut telling = port.lock();
-                    (telling.life.take_answer(), telling.life.is_left(), telling.take_events())
+                    (telling.life.take_answer(), telling.life.is_left(), telling.take_told())
                 };
                 self.look_at_life(stream, answer, false);
-                for event in events {
-                    self.core.tell_namespace(stream, event);
+                for told in told {
+                    match told {
+                        Told::Event(event) => self.core.tell_namespace(stream, event),
+                        Told::Prefix(Ok(())) => self.core.grant_prefix(stream),
+                        Told::Prefix(Err((code, reason))) => self.core.fail_update(stream, code, &reason),
+                    }
                 }
                 self.look_at_life(stream, None, is_left);
             }
@@ -260,6 +269,7 @@ impl Task {
         match answer {
             Some(outbox::Answer::Accept(ok)) => {
                 if let Some(alias) = self.core.grant_subscribe(stream, &ok) {
+                    self.core.lease(now(), stream);
                     port.lock().open(alias);
                     self.settle();
                 }
@@ -340,12 +350,34 @@ impl Task {
             (Event::Published(parameters), Handle::Publish(port)) => {
                 port.lock().offer_taken(now(), *parameters);
                 port.ring();
+                self.core.lease(now(), stream);
             }
             (Event::Update(parameters), Handle::Publish(port)) => {
+                let refusal = port.lock().refuses(&parameters);
+                if let Some(reason) = refusal {
+                    return self.core.fail_update(stream, RequestCode::InvalidRange, &reason);
+                }
                 let largest = port.lock().update(now(), &parameters);
                 port.ring();
+                self.core.lease(now(), stream);
                 self.core.updated(stream, largest);
             }
+            (Event::UpdateFailed(reason), Handle::Publish(port)) => {
+                port.lock().end(now(), DoneCode::UpdateFailed, reason);
+                port.ring();
+            }
+            (Event::Expired, Handle::Publish(port)) => {
+                let reason = "the subscription's time is over".to_owned();
+                port.lock().end(now(), DoneCode::Expired, reason);
+                port.ring();
+            }
+            (Event::Updated(answer), handle) => {
+                handle.aside().answered(&answer);
+                // What was held back can go now.
+                handle.ring();
+            }
+            (Event::Tokens(tokens), handle) => handle.aside().renew(tokens),
+            (Event::Prefix(prefix), Handle::Tell(port)) => port.lock().ask_prefix(prefix),
             (Event::Update(parameters), Handle::Serve { port, .. }) => {
                 if let Some(priority) = parameters.priority {
                     port.lock().set_priority(priority);
@@ -363,7 +395,10 @@ impl Task {
                 | Event::Granted
                 | Event::Namespace(_)
                 | Event::Done(..)
-                | Event::Update(_),
+                | Event::Update(_)
+                | Event::UpdateFailed(_)
+                | Event::Expired
+                | Event::Prefix(_),
                 _,
             ) => {}
         }

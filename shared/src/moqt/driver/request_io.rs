@@ -23,8 +23,6 @@ use crate::{
 
 /// Bytes taken off a request stream at once.
 const READ: usize = 16 << 10;
-/// Bytes of answers that may wait on one request stream. A peer that reads less is cancelled.
-const MAX_OUT: usize = 1 << 20;
 /// Ended requests of which the rest is still read, so that their answers arrive; past it the oldest is
 /// stopped.
 const MAX_DRAINING: usize = 256;
@@ -135,7 +133,7 @@ impl Task {
         if is_new {
             self.opening.push_back(stream);
             self.open_bi();
-        } else if waits > MAX_OUT {
+        } else if waits > self.unread_bytes {
             tracing::warn!(stream = stream.0, waits, "the peer does not read its answers: request cancelled");
             self.core.handle(now(), Input::Cancelled(stream, ResetCode::ExcessiveLoad.0));
         }

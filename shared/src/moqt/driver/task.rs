@@ -52,6 +52,8 @@ pub(super) struct Task {
     pub(super) ends: Ends,
     pub(super) budget: Budget,
     pub(super) max_object_bytes: usize,
+    /// What may wait on a request stream for the peer to read.
+    pub(super) unread_bytes: usize,
     pub(super) ready: Option<oneshot::Sender<Peer>>,
     pub(super) is_ready: bool,
     pub(super) control: Option<SendStream>,
@@ -122,6 +124,7 @@ impl Task {
             core: Core::new(now, config, connection.kind() == Kind::WebTransport),
             budget: Budget::new(config.max_queue_bytes),
             max_object_bytes: config.max_object_bytes,
+            unread_bytes: config.limits.unread_bytes,
             ends,
             ready: Some(ready),
             is_ready: false,

@@ -18,6 +18,7 @@ mod namespaces;
 mod order;
 mod publish;
 mod status;
+mod updates;
 
 pub(super) struct Side {
     pub(super) session: Session,

@@ -17,18 +17,8 @@ impl Core {
         message: Message,
     ) -> Result<(), WireError> {
         let Some(request) = self.requests.get_mut(&stream) else { return Ok(()) };
-        let is_granted = match &request.kind {
-            Kind::Subscribing(subscribing) => subscribing.is_established(),
-            Kind::Publishing(publishing) => publishing.is_established(),
-            Kind::Fetching(fetching) => fetching.is_granted,
-            Kind::Announcing { granted } => *granted,
-            Kind::Learning(learning) => learning.is_granted,
-            Kind::Inquiring => false,
-            Kind::Unread | Kind::Serving(_) | Kind::Hearing { .. } | Kind::Telling(_) | Kind::Informing => {
-                return Ok(());
-            }
-        };
-        if is_answer(&message) && request.updates <= u32::from(is_granted) {
+        let (is_granted, updates) = (request.is_granted(), request.updates.unanswered());
+        if is_answer(&message) && updates <= usize::from(is_granted) {
             self.tokens.given.answered(stream);
         }
         request.is_answered |= is_answer(&message);
@@ -36,13 +26,20 @@ impl Core {
             Message::RequestError(error) if request.is_ours && !is_granted => {
                 return self.refused(stream, error);
             }
-            Message::RequestError(_) if is_granted && request.updates > 0 => {
-                request.updates -= 1;
+            Message::RequestError(error) if updates > 0 => {
+                self.update_refused(stream, error);
                 return Ok(());
             }
-            Message::RequestOk(ok) if is_granted && request.updates > 0 => {
-                request.updates -= 1;
-                return check_ok(&ok, &Parameters { largest: None, expires: None, ..ok.parameters.clone() });
+            Message::RequestOk(ok) if is_granted && updates > 0 => {
+                let misplaced = match &request.kind {
+                    Kind::Subscribing(_) => {
+                        Parameters { largest: None, expires: None, ..ok.parameters.clone() }
+                    }
+                    _ => ok.parameters.clone(),
+                };
+                check_ok(&ok, &misplaced)?;
+                self.update_answered(stream, &ok.parameters);
+                return Ok(());
             }
             _ => {}
         }

@@ -146,7 +146,7 @@ impl Core {
     fn fetch_wait(&mut self, subscription: Stream, stream: Stream, ask: wire::Fetch) {
         let Some(request) = self.requests.get_mut(&subscription) else { return };
         let Kind::Publishing(publishing) = &mut request.kind else { return };
-        if publishing.wait(stream, ask) == Hold::Full {
+        if publishing.wait(stream, ask, self.limits.joining_fetches) == Hold::Full {
             self.refuse_now(
                 stream,
                 RequestCode::ExcessiveLoad,

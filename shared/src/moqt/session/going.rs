@@ -58,7 +58,7 @@ impl Core {
             return;
         }
         self.going.is_sent = true;
-        self.going.leave_by = (!timeout.is_zero()).then(|| now + timeout);
+        self.going.leave_by = now.checked_add(timeout).filter(|_| !timeout.is_zero());
         let uri = if self.role == Role::Server { uri.to_owned() } else { String::new() };
         let request = Some(self.ids.peer_next());
         self.send_control(&Message::Goaway(Goaway { uri, timeout, request }));
@@ -75,10 +75,8 @@ impl Core {
         if self.role == Role::Client {
             uri.clear();
         }
-        if !timeout.is_zero() {
-            request.going.leave_by = Some(now + timeout);
-            self.timers.insert((now + timeout, stream));
-        }
+        request.going.leave_by = now.checked_add(timeout).filter(|_| !timeout.is_zero());
+        self.timers.extend(request.going.leave_by.map(|by| (by, stream)));
         self.send(stream, &Message::Goaway(Goaway { uri, timeout, request: None }));
     }
 

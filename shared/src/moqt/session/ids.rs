@@ -35,6 +35,11 @@ impl RequestIds {
         Self { next: ours, peer_below: theirs, peer_above: BTreeSet::new(), peer_next: theirs }
     }
 
+    /// What our next one will be.
+    pub(super) fn peek(&self) -> RequestId {
+        RequestId(self.next)
+    }
+
     /// Our next one.
     pub(super) fn next(&mut self) -> RequestId {
         let id = self.next;

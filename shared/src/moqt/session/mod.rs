@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `setup` | what stands in SETUP |
 //! | `ids` | request IDs and track aliases |
+//! | `updates` | REQUEST_UPDATE on both sides |
 //! | `tokens` | the token caches of both sides |
 //! | `requests` | the peer's requests, and ends of request streams |
 //! | `answers` | the peer's answers to our requests |
@@ -28,9 +29,9 @@ use std::{
 use bytes::{Bytes, BytesMut};
 
 use super::{
-    AuthToken, Config, DoneCode, GoingAway, GroupOrder, Location, Namespace, NamespaceEvent, Priority,
-    PublishOffer, Refused, RequestCode, ResetCode, Role, SessionCode, SessionError, SubscribeOk,
-    SubscribeOptions, TrackName,
+    AuthToken, Config, DoneCode, GoingAway, GroupOrder, Limits, Location, Namespace, NamespaceEvent,
+    Priority, PublishOffer, Refused, RequestCode, ResetCode, Role, SessionCode, SessionError, SubscribeOk,
+    SubscribeOptions, TrackName, Updated,
     driver::Refusal,
     wire::{Message, Parameters, RequestId, WireError},
 };
@@ -51,14 +52,12 @@ mod subscribe;
 #[cfg(test)]
 mod tests;
 mod tokens;
+pub(crate) mod updates;
 pub(crate) mod window;
 
 pub(crate) use ids::Alias;
 pub(crate) use setup::Peer;
 pub(crate) use subscribe::new_group_to_wire;
-
-/// Requests of the peer that may be open at once; further ones are refused with EXCESSIVE_LOAD.
-const MAX_REQUESTS: usize = 4096;
 
 /// A request stream, by a number that its session gave it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -159,8 +158,18 @@ pub(crate) enum Event {
     Namespace(NamespaceEvent),
     /// Our subscription is over, all that belongs to it having arrived.
     Done(DoneCode, String),
-    /// The peer changed its request: apply, then call [`Core::updated`].
+    /// The peer changed its request: apply, then call [`Core::updated`] or [`Core::fail_update`].
     Update(Box<Parameters>),
+    /// New tokens came for a request of the peer's.
+    Tokens(Vec<AuthToken>),
+    /// The peer wants to be told of namespaces below another prefix: ask the application.
+    Prefix(Namespace),
+    /// An update of the peer's failed: its subscription is to be ended with UPDATE_FAILED.
+    UpdateFailed(String),
+    /// The time of the peer's subscription is over: it is to be ended with EXPIRED.
+    Expired,
+    /// An update of ours was answered.
+    Updated(Result<Updated, Refused>),
     /// The peer wants it elsewhere.
     GoingAway(GoingAway),
     /// The peer ended it.
@@ -174,6 +183,7 @@ pub(crate) struct Core {
     is_webtransport: bool,
     is_ready: bool,
     setup_by: Instant,
+    limits: Limits,
     control: BytesMut,
     /// What its SETUP said.
     peer: Peer,
@@ -195,10 +205,7 @@ struct Request {
     /// What came with it, until the application is asked.
     tokens: Vec<AuthToken>,
     input: BytesMut,
-    /// REQUEST_UPDATEs of ours without an answer.
-    updates: u32,
-    /// The peer's updates that wait for the answer to its request.
-    held: Vec<Parameters>,
+    updates: updates::Updates,
     /// Whether the peer answered it.
     is_answered: bool,
     going: going::RequestGoing,
@@ -241,6 +248,7 @@ impl Core {
             is_webtransport,
             is_ready: false,
             setup_by: now + config.setup_timeout,
+            limits: config.limits,
             control: BytesMut::new(),
             peer: Peer::default(),
             ids: ids::RequestIds::new(config.role),
@@ -346,14 +354,19 @@ impl Core {
         if let Some(refused) = self.going.refuses_ours() {
             return Err(refused);
         }
-        let id = self.ids.next();
+        let id = self.ids.peek();
         let (mut message, tokens) = (message(id), std::mem::take(&mut self.tokens.carried));
+        if message.namespace().is_some_and(Namespace::is_of_the_session) {
+            let (code, reason) = (RequestCode::DoesNotExist, requests::SESSION_ONLY.to_owned());
+            return Err(Refused::Error { code, reason, retry_after: None });
+        }
         self.put_tokens(stream, &mut message, &tokens);
         let bytes = encode(&message).map_err(|error| Refused::Error {
             code: RequestCode::NamespaceTooLarge,
             reason: format!("the request cannot be written: {}", error.reason),
             retry_after: None,
         })?;
+        self.ids.next();
         self.requests.insert(stream, Request::new(id, true, kind));
         self.outputs.push_back(Output::Send(stream, bytes));
         Ok(())
@@ -402,6 +415,9 @@ impl Core {
             }
         }
         if let Kind::Publishing(publishing) = &request.kind {
+            if let Some(at) = publishing.expires_at() {
+                self.timers.remove(&(at, stream));
+            }
             for fetch in publishing.waiting() {
                 self.refuse_now(fetch, RequestCode::InvalidJoiningRequestId, "the subscription is over");
             }
@@ -423,6 +439,7 @@ impl Core {
         {
             self.timers.pop_first();
             self.leave_timer(now, stream);
+            self.expire_timer(now, stream);
             self.done_timer(now, stream);
         }
     }
@@ -475,8 +492,7 @@ impl Request {
             is_ours,
             tokens: Vec::new(),
             input: BytesMut::new(),
-            updates: 0,
-            held: Vec::new(),
+            updates: updates::Updates::default(),
             is_answered: false,
             going: going::RequestGoing::default(),
             refusal: Refusal::default(),
@@ -486,6 +502,20 @@ impl Request {
 }
 
 impl Request {
+    /// Whether it was granted, by either side.
+    fn is_granted(&self) -> bool {
+        match &self.kind {
+            Kind::Unread | Kind::Informing | Kind::Inquiring => false,
+            Kind::Publishing(publishing) => publishing.is_established(),
+            Kind::Subscribing(subscribing) => subscribing.is_established(),
+            Kind::Serving(serving) => serving.is_granted,
+            Kind::Fetching(fetching) => fetching.is_granted,
+            Kind::Hearing { granted } | Kind::Announcing { granted } => *granted,
+            Kind::Telling(telling) => telling.is_granted,
+            Kind::Learning(learning) => learning.is_granted,
+        }
+    }
+
     /// Whether it is of a namespace, and not of a track.
     fn is_of_namespaces(&self) -> bool {
         matches!(

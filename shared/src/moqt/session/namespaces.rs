@@ -11,9 +11,6 @@ use crate::moqt::{
     wire::{self, Message, Parameters, RequestOk, WireError},
 };
 
-/// Namespaces that one SUBSCRIBE_NAMESPACE may be told of; the peer that tells more is cancelled.
-const MAX_KNOWN: usize = 16_384;
-
 /// The peer learns of namespaces.
 #[derive(Debug)]
 pub(super) struct Telling {
@@ -28,6 +25,25 @@ pub(super) struct Learning {
     prefix: Namespace,
     pub(super) is_granted: bool,
     known: BTreeSet<Namespace>,
+}
+
+impl Telling {
+    /// What is told from now on is below `prefix`; what was told outside of it is as if it never was.
+    pub(super) fn set_prefix(&mut self, prefix: Namespace) {
+        self.told.retain(|namespace| namespace.starts_with(&prefix));
+        self.prefix = prefix;
+    }
+}
+
+impl Learning {
+    /// What is told from now on is below `prefix`; gives what was known outside of it.
+    pub(super) fn set_prefix(&mut self, prefix: Namespace) -> Vec<Namespace> {
+        let (kept, gone) =
+            std::mem::take(&mut self.known).into_iter().partition(|namespace| namespace.starts_with(&prefix));
+        self.known = kept;
+        self.prefix = prefix;
+        BTreeSet::into_iter(gone).collect()
+    }
 }
 
 impl Core {
@@ -65,6 +81,10 @@ impl Core {
     pub(crate) fn tell_namespace(&mut self, stream: Stream, event: NamespaceEvent) {
         let Some(request) = self.requests.get_mut(&stream) else { return };
         let Kind::Telling(telling) = &mut request.kind else { return };
+        let (NamespaceEvent::Published(named) | NamespaceEvent::Withdrawn(named)) = &event;
+        if named.is_of_the_session() {
+            return;
+        }
         let message = match event {
             NamespaceEvent::Published(namespace) => {
                 let Some(suffix) = namespace.suffix_of(&telling.prefix) else { return };
@@ -81,18 +101,21 @@ impl Core {
     }
 
     pub(super) fn learn_asked(&mut self, stream: Stream, prefix: Namespace) {
-        let overlap = self.requests.values().find_map(|request| match &request.kind {
-            Kind::Telling(t) if t.prefix.starts_with(&prefix) || prefix.starts_with(&t.prefix) => {
-                Some(&t.prefix)
-            }
-            _ => None,
-        });
-        if let Some(other) = overlap {
+        if let Some(other) = self.overlapping(stream, &prefix) {
             let reason = format!("the prefix overlaps with the subscribed {other}");
             return self.refuse_now(stream, RequestCode::PrefixOverlap, &reason);
         }
         let telling = Telling { prefix: prefix.clone(), is_granted: false, told: BTreeSet::new() };
         self.put(stream, Kind::Telling(telling), Asked::Learn(prefix));
+    }
+
+    /// The prefix of another subscription of the peer's that is above or below `prefix`, or is to be.
+    pub(super) fn overlapping(&self, stream: Stream, prefix: &Namespace) -> Option<&Namespace> {
+        self.requests.iter().filter(|(other, _)| **other != stream).find_map(|(_, request)| {
+            let Kind::Telling(telling) = &request.kind else { return None };
+            let mut prefixes = [Some(&telling.prefix), request.updates.asked()].into_iter().flatten();
+            prefixes.find(|other| other.starts_with(prefix) || prefix.starts_with(other))
+        })
     }
 
     fn learning(&mut self, stream: Stream) -> Option<&mut Learning> {
@@ -103,13 +126,19 @@ impl Core {
     }
 
     pub(super) fn namespace_came(&mut self, stream: Stream, suffix: &Namespace) -> Result<(), WireError> {
+        let limit = self.limits.namespaces;
         let Some(learning) = self.learning(stream) else { return Ok(()) };
         let namespace = learning.prefix.join(suffix);
+        if namespace.is_of_the_session() {
+            // None is known here, and they are not the application's.
+            return Ok(());
+        }
         let bytes: usize = namespace.fields().iter().map(Bytes::len).sum();
         if namespace.fields().len() > MAX_NAMESPACE_FIELDS || bytes > MAX_FULL_NAME_BYTES {
             return Err(violation("NAMESPACE and its prefix are over 32 fields or 4096 bytes together"));
         }
-        if learning.known.len() >= MAX_KNOWN {
+        let is_known = learning.known.contains(&namespace);
+        if !is_known && learning.known.len() >= limit {
             self.all_namespaces_went(stream);
             self.tell_end(stream);
             self.cancel(stream, ResetCode::ExcessiveLoad);
@@ -122,6 +151,9 @@ impl Core {
     pub(super) fn namespace_went(&mut self, stream: Stream, suffix: &Namespace) -> Result<(), WireError> {
         let Some(learning) = self.learning(stream) else { return Ok(()) };
         let namespace = learning.prefix.join(suffix);
+        if namespace.is_of_the_session() {
+            return Ok(());
+        }
         if !learning.known.remove(&namespace) {
             return Err(violation(&format!("NAMESPACE_DONE for {namespace}, which was not published")));
         }

@@ -23,7 +23,8 @@ impl Core {
             });
         }
         let alias = self.aliases.next();
-        let publishing = subscribe::Publishing::new(track.clone(), offer.forward, offer.ok.largest);
+        let mut publishing = subscribe::Publishing::new(track.clone(), offer.forward, offer.ok.largest);
+        publishing.set_expires(offer.ok.expires);
         let parameters = Parameters {
             largest: offer.ok.largest,
             expires: offer.ok.expires,

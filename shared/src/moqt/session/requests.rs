@@ -2,17 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Asked, Core, Event, Kind, MAX_REQUESTS, Output, Stream, encode, violation};
+use super::{Asked, Core, Kind, Output, Stream, encode, violation};
 use crate::moqt::{
-    RequestCode, ResetCode, Role,
+    Namespace, RequestCode, ResetCode, Role,
     driver::Refusal,
-    wire::{Message, Parameters, RequestError, RequestId, RequestOk, RequestUpdate, WireError},
+    wire::{Message, RequestError, RequestId, WireError},
 };
 
+/// Why nothing can be asked for in the session's own namespaces.
+pub(super) const SESSION_ONLY: &str = "namespaces that begin with . or .session are the session's own";
 /// What a peer whose request is too much is told to wait, where the application does not say.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
-/// Updates that may wait for the answer to their request.
-const MAX_HELD: usize = 16;
 
 impl Core {
     /// Reads what came on a request stream, message by message.
@@ -47,8 +47,10 @@ impl Core {
         request.id = id;
         let refused = if self.going.refuses_theirs() {
             Some((RequestCode::GoingAway, "this side is going away: connect anew"))
-        } else if open > MAX_REQUESTS {
+        } else if open > self.limits.requests {
             Some((RequestCode::ExcessiveLoad, "too many requests are open in this session"))
+        } else if message.namespace().is_some_and(Namespace::is_of_the_session) {
+            Some((RequestCode::DoesNotExist, SESSION_ONLY))
         } else {
             None
         };
@@ -76,84 +78,6 @@ impl Core {
             }
         }
         Ok(())
-    }
-
-    /// An update of the peer's. What answers it must not be taken for the answer to its request: before
-    /// that, it waits.
-    fn update_asked(&mut self, stream: Stream, update: RequestUpdate) -> Result<(), WireError> {
-        self.ids.take(update.request)?;
-        let Some(request) = self.requests.get_mut(&stream) else { return Ok(()) };
-        let is_granted = match &mut request.kind {
-            Kind::Publishing(publishing) => {
-                publishing.update(&update.parameters);
-                publishing.is_established()
-            }
-            // A publisher has nothing to change but its token.
-            Kind::Subscribing(subscribing) => subscribing.is_established(),
-            Kind::Serving(serving) => serving.is_granted,
-            Kind::Telling(_) if update.parameters.prefix.is_some() => {
-                self.tell_end(stream);
-                let reason = "a namespace subscription's prefix cannot be changed here: subscribe anew";
-                self.refuse_now(stream, RequestCode::NotSupported, reason);
-                return Ok(());
-            }
-            Kind::Telling(telling) => telling.is_granted,
-            Kind::Hearing { granted } => *granted,
-            Kind::Informing => return Err(violation("TRACK_STATUS cannot be updated")),
-            Kind::Unread
-            | Kind::Fetching(_)
-            | Kind::Announcing { .. }
-            | Kind::Learning(_)
-            | Kind::Inquiring => return Ok(()),
-        };
-        if is_granted {
-            self.apply_update(stream, update.parameters);
-        } else if request.held.len() < MAX_HELD {
-            request.held.push(update.parameters);
-        } else {
-            self.tell_end(stream);
-            self.refuse_now(stream, RequestCode::ExcessiveLoad, "too many updates before the answer");
-        }
-        Ok(())
-    }
-
-    /// The request was granted: updates that came before that take their turn.
-    pub(super) fn apply_held(&mut self, stream: Stream) {
-        let Some(request) = self.requests.get_mut(&stream) else { return };
-        for parameters in std::mem::take(&mut request.held) {
-            self.apply_update(stream, parameters);
-        }
-    }
-
-    fn apply_update(&mut self, stream: Stream, parameters: Parameters) {
-        match self.requests.get(&stream).map(|request| &request.kind) {
-            Some(Kind::Publishing(_) | Kind::Serving(_)) => {
-                self.tell(stream, Event::Update(Box::new(parameters)));
-            }
-            Some(Kind::Telling(_) | Kind::Hearing { .. } | Kind::Subscribing(_)) => {
-                self.send(stream, &Message::RequestOk(RequestOk::default()));
-            }
-            Some(
-                Kind::Unread
-                | Kind::Fetching(_)
-                | Kind::Announcing { .. }
-                | Kind::Learning(_)
-                | Kind::Informing
-                | Kind::Inquiring,
-            )
-            | None => {}
-        }
-    }
-
-    /// Answers an update of the peer's, which has been applied.
-    pub(crate) fn updated(&mut self, stream: Stream, largest: Option<crate::moqt::Location>) {
-        let Some(request) = self.requests.get_mut(&stream) else { return };
-        if let Kind::Publishing(publishing) = &mut request.kind {
-            publishing.updated(largest);
-        }
-        let parameters = Parameters { largest, ..Parameters::default() };
-        self.send(stream, &Message::RequestOk(RequestOk { parameters, ..RequestOk::default() }));
-        self.release_joining(stream);
     }
 
     /// Refuses a request of the peer's on behalf of the application.

@@ -9,11 +9,9 @@ use super::{Asked, Core, Event, Kind, Stream, requests::clipped, violation};
 use crate::moqt::{
     DoneCode, Filter, GroupId, Location, Priority, PublishOffer, Refused, RequestCode, ResetCode,
     SubscribeOk, SubscribeOptions, TrackName,
-    wire::{self, Message, Parameters, PublishDone, RequestUpdate, TrackAlias, WireError},
+    wire::{self, Message, Parameters, PublishDone, TrackAlias, WireError},
 };
 
-/// Joining fetches that may wait for the answer to their subscription.
-const MAX_JOINING: usize = 16;
 /// How long streams may stay out after PUBLISH_DONE where no delivery timeout says.
 const LATE: Duration = Duration::from_secs(2);
 /// How long open streams are waited for after that.
@@ -30,6 +28,9 @@ pub(super) struct Publishing {
     /// Updates told to the application and not applied yet: whether each resumes the flow.
     unapplied: VecDeque<Resumes>,
     waiting: Vec<(Stream, wire::Fetch)>,
+    /// For how long it is good, from its answer on and after each update.
+    expires: Option<Duration>,
+    expires_at: Option<Instant>,
 }
 
 /// Whether an update changes the forward state from 0 to 1.
@@ -51,8 +52,16 @@ pub(super) enum Hold {
 impl Publishing {
     /// One that is not answered yet. `joining` counts once it is, unless the answer says otherwise.
     pub(super) fn new(track: TrackName, forward: bool, joining: Option<Location>) -> Self {
-        let (unapplied, waiting) = (VecDeque::new(), Vec::new());
-        Self { track, is_established: false, forward, joining, unapplied, waiting }
+        Self {
+            track,
+            is_established: false,
+            forward,
+            joining,
+            unapplied: VecDeque::new(),
+            waiting: Vec::new(),
+            expires: None,
+            expires_at: None,
+        }
     }
 
     /// The subscriber took what was offered.
@@ -79,6 +88,20 @@ impl Publishing {
         }
     }
 
+    /// For how long it is good from now on, as an answer says it.
+    pub(super) fn expires(&self) -> Option<Duration> {
+        self.expires
+    }
+
+    pub(super) fn expires_at(&self) -> Option<Instant> {
+        self.expires_at
+    }
+
+    /// It is good for so long, once its time [runs](Core::lease).
+    pub(super) fn set_expires(&mut self, expires: Option<Duration>) {
+        self.expires = expires.filter(|time| !time.is_zero());
+    }
+
     pub(super) fn waiting(&self) -> Vec<Stream> {
         self.waiting.iter().map(|(stream, _)| *stream).collect()
     }
@@ -95,8 +118,8 @@ impl Publishing {
         })
     }
 
-    pub(super) fn wait(&mut self, stream: Stream, fetch: wire::Fetch) -> Hold {
-        if self.waiting.len() >= MAX_JOINING {
+    pub(super) fn wait(&mut self, stream: Stream, fetch: wire::Fetch, limit: usize) -> Hold {
+        if self.waiting.len() >= limit {
             return Hold::Full;
         }
         self.waiting.push((stream, fetch));
@@ -201,30 +224,39 @@ impl Core {
         })
     }
 
-    /// Changes a granted subscription of ours.
-    pub(crate) fn update(&mut self, stream: Stream, parameters: Parameters) {
-        let Some(open) = self.requests.get_mut(&stream) else { return };
-        if let Kind::Subscribing(s) = &open.kind
-            && s.done.is_none()
-        {
-            open.updates += 1;
-            let request = self.ids.next();
-            self.send(stream, &Message::RequestUpdate(RequestUpdate { request, parameters }));
-        }
-    }
-
     /// Grants a subscription of the peer's; gives the track's name on data streams.
     pub(crate) fn grant_subscribe(&mut self, stream: Stream, ok: &SubscribeOk) -> Option<TrackAlias> {
         let alias = self.aliases.next();
         let Kind::Publishing(publishing) = &mut self.requests.get_mut(&stream)?.kind else { return None };
         publishing.is_established = true;
         publishing.joining = ok.largest;
+        publishing.set_expires(ok.expires);
         let parameters = Parameters { largest: ok.largest, expires: ok.expires, ..Parameters::default() };
         let properties = ok.properties.clone();
         self.send(stream, &Message::SubscribeOk(wire::SubscribeOk { alias, parameters, properties }));
         self.apply_held(stream);
         self.release_joining(stream);
         Some(alias)
+    }
+
+    /// A subscription of the peer's that has a time is good for that time from now on (draft-18 §10.2.9).
+    pub(crate) fn lease(&mut self, now: Instant, stream: Stream) {
+        let Some(request) = self.requests.get_mut(&stream) else { return };
+        let Kind::Publishing(publishing) = &mut request.kind else { return };
+        let Some(until) = publishing.expires.and_then(|time| now.checked_add(time)) else { return };
+        if let Some(before) = publishing.expires_at.replace(until) {
+            self.timers.remove(&(before, stream));
+        }
+        self.timers.insert((until, stream));
+    }
+
+    pub(super) fn expire_timer(&mut self, now: Instant, stream: Stream) {
+        let Some(request) = self.requests.get_mut(&stream) else { return };
+        let Kind::Publishing(publishing) = &mut request.kind else { return };
+        if publishing.expires_at.is_some_and(|at| at <= now) {
+            publishing.expires_at = None;
+            self.tell(stream, Event::Expired);
+        }
     }
 
     /// Ends a subscription of the peer's, all of whose streams are finished or reset.
@@ -379,6 +411,7 @@ pub(super) fn parameters(options: &SubscribeOptions) -> Parameters {
         filter: Some(options.filter).filter(|f| *f != Filter::Unfiltered),
         order: options.order,
         new_group: options.new_group.map(new_group_to_wire),
+        rendezvous_timeout: options.rendezvous_timeout,
         ..Parameters::default()
     }
 }
@@ -394,6 +427,7 @@ pub(super) fn options(parameters: &Parameters) -> SubscribeOptions {
         object_timeout: some(parameters.object_timeout),
         subgroup_timeout: some(parameters.subgroup_timeout),
         new_group: parameters.new_group.map(new_group_from_wire),
+        rendezvous_timeout: some(parameters.rendezvous_timeout),
     }
 }
 

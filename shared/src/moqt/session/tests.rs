@@ -11,14 +11,17 @@ use crate::moqt::{
 mod fetch;
 mod going;
 mod ids;
+mod limits;
 mod namespaces;
 mod publish;
 mod random;
 mod requests;
+mod reserved;
 mod setup;
 mod status;
 mod subscribe;
 mod tokens;
+mod updates;
 
 /// Two sessions that are set up.
 struct Pair {

@@ -1,6 +1,6 @@
 //! The peer's requests, before they are answered.
 
-use std::sync::Arc;
+use std::{future::poll_fn, sync::Arc};
 
 use tokio::sync::mpsc;
 
@@ -82,6 +82,10 @@ impl SubscribeRequest {
     /// The tokens that it came with (draft-18 §10.2.2). Whether they are good is for the application.
     pub fn tokens(&self) -> Vec<AuthToken> {
         self.port.aside.tokens()
+    }
+    /// Waits until the peer cancels it or the session ends, as while an answer takes its time.
+    pub async fn cancelled(&self) {
+        poll_fn(|cx| self.port.aside.poll_over(cx.waker())).await;
     }
     /// Grants it. The writer applies the filter, counted from `ok.largest`. Where the filter's range is
     /// over already, the request is refused with INVALID_RANGE, and the writer is closed.

@@ -1,4 +1,4 @@
-//! What every handle can do: ask the peer to take the request elsewhere, and be asked (draft-18 §10.4).
+//! What every handle can do beside its subject: leave (draft-18 §10.4), and take new tokens.
 
 use std::{future::poll_fn, time::Duration};
 
@@ -6,6 +6,7 @@ use super::{
     Fetch, FetchWriter, GoingAway, NamespaceSubscription, NamespaceWriter, PublishedNamespace, Subscription,
     TrackWriter,
 };
+use crate::moqt::AuthToken;
 
 macro_rules! leaves {
     ($($handle:ty),* $(,)?) => { $(
@@ -35,3 +36,21 @@ leaves!(
     Subscription,
     TrackWriter
 );
+
+macro_rules! renewed {
+    ($($handle:ty),* $(,)?) => { $(
+        impl $handle {
+            /// The tokens of the peer's request, the newest ones (draft-18 §10.2.2).
+            pub fn tokens(&self) -> Vec<AuthToken> {
+                self.port.aside.tokens()
+            }
+            /// Waits until the peer gives new tokens, and gives them. Where they are no good, the request
+            /// is to be ended. `None` once it is over; cancelling it loses nothing.
+            pub async fn new_tokens(&self) -> Option<Vec<AuthToken>> {
+                poll_fn(|cx| self.port.aside.poll_tokens(cx.waker())).await
+            }
+        }
+    )* };
+}
+
+renewed!(FetchWriter, NamespaceWriter, PublishedNamespace, TrackWriter);

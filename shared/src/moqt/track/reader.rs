@@ -1,16 +1,19 @@
 //! Handles to what this side receives, and to what it announced.
 
 use std::{
-    future::poll_fn,
+    future::{Future, poll_fn},
     sync::Arc,
     task::{Context, Poll},
 };
 
 use tokio::sync::oneshot;
 
-use super::{FetchItem, Life, NamespaceEvent, Reading, Received, Refused, SubscribeOk, SubscribeOptions};
+use super::{
+    Changes, FetchItem, Life, NamespaceEvent, Reading, Received, Refused, SubscribeOk, SubscribeOptions,
+    Updated,
+};
 use crate::moqt::{
-    GroupId, Namespace, Priority, TrackName,
+    AuthToken, GroupId, Namespace, Priority, RequestCode, TrackName,
     driver::{
         bell::{Bell, Port},
         calls::{Ask, Call, Range, What},
@@ -92,10 +95,50 @@ impl Subscription {
         self.port.ring();
     }
 
+    /// Changes several things at once; it is sent also where the answer is not waited for. With no change
+    /// at all it asks to renew a subscription that expires (draft-18 §10.10, §10.2.9).
+    ///
+    /// # Errors
+    /// [`Refused`] by the publisher, which ends the subscription with UPDATE_FAILED then, or by the end
+    /// of the subscription.
+    pub fn change(&self, changes: Changes) -> impl Future<Output = Result<Updated, Refused>> + Send + use<> {
+        let Changes { priority, filter, forward, object_timeout, subgroup_timeout, new_group, tokens } =
+            changes;
+        let new_group = new_group.map(new_group_to_wire);
+        let asked = asked(&self.port, tokens, |parameters| {
+            parameters.priority = priority.or(parameters.priority);
+            parameters.filter = filter.or(parameters.filter);
+            parameters.forward = forward.or(parameters.forward);
+            parameters.object_timeout = object_timeout.or(parameters.object_timeout);
+            parameters.subgroup_timeout = subgroup_timeout.or(parameters.subgroup_timeout);
+            parameters.new_group = new_group.or(parameters.new_group);
+        });
+        answer(asked)
+    }
+
     fn update(&self, change: impl FnOnce(&mut Parameters)) {
-        change(self.port.lock().update.get_or_insert_default());
+        self.port.aside.change(Vec::new(), None, change);
         self.port.ring();
     }
+}
+
+/// Where the answer to a change comes.
+type Answer = oneshot::Receiver<Result<Updated, Refused>>;
+
+/// Asks for a change.
+fn asked<T>(port: &Port<T>, tokens: Vec<AuthToken>, change: impl FnOnce(&mut Parameters)) -> Answer {
+    let (reply, answer) = oneshot::channel();
+    port.aside.change(tokens, Some(reply), change);
+    port.ring();
+    answer
+}
+
+/// The answer to a change.
+async fn answer(answer: Answer) -> Result<Updated, Refused> {
+    answer.await.unwrap_or_else(|_| {
+        let (code, reason) = (RequestCode::InternalError, "the request is over".to_owned());
+        Err(Refused::Error { code, reason, retry_after: None })
+    })
 }
 
 impl Drop for Subscription {
@@ -117,6 +160,19 @@ impl Fetch {
         let (reply, answer) = oneshot::channel();
         let what = What::Fetch { range, priority, port: Arc::clone(&port), reply };
         (Self { port }, Ask { call: Call { stream, what }, answer })
+    }
+
+    /// Changes the urgency, and the tokens where there are any. It is sent also where the answer is not
+    /// waited for (draft-18 §10.10).
+    ///
+    /// # Errors
+    /// [`Refused`] by the publisher, which resets the fetch then, or by its end.
+    pub fn change(
+        &self,
+        priority: Priority,
+        tokens: Vec<AuthToken>,
+    ) -> impl Future<Output = Result<Updated, Refused>> + Send + use<> {
+        answer(asked(&self.port, tokens, |parameters| parameters.priority = Some(priority)))
     }
 
     /// The next item; `Ok(None)` at the end.
@@ -163,6 +219,18 @@ impl PublishedNamespace {
     pub fn namespace(&self) -> &Namespace {
         &self.namespace
     }
+    /// Gives the other side new tokens, where this side announced it. They are sent also where the answer
+    /// is not waited for (draft-18 §10.10).
+    ///
+    /// # Errors
+    /// [`Refused`] by the other side, which ends the announcement then, by its end, and where it is the
+    /// other side that announced it.
+    pub fn renew(
+        &self,
+        tokens: Vec<AuthToken>,
+    ) -> impl Future<Output = Result<Updated, Refused>> + Send + use<> {
+        answer(asked(&self.port, tokens, |_| {}))
+    }
     /// Waits until the other side ends it or the session does.
     pub async fn ended(&mut self) {
         poll_fn(|cx| match self.port.lock().is_ended(cx.waker()) {
@@ -192,6 +260,18 @@ impl NamespaceSubscription {
         let (reply, answer) = oneshot::channel();
         let what = What::Learn { prefix, port: Arc::clone(&port), reply };
         (Self { port }, Ask { call: Call { stream, what }, answer })
+    }
+
+    /// Asks to be told of namespaces below another prefix. What was published outside of it is withdrawn,
+    /// once the answer comes; it is asked for also where that is not waited for (draft-18 §10.10.2).
+    ///
+    /// # Errors
+    /// [`Refused`] by the peer, which ends the subscription then, or by its end.
+    pub fn set_prefix(
+        &self,
+        prefix: Namespace,
+    ) -> impl Future<Output = Result<Updated, Refused>> + Send + use<> {
+        answer(asked(&self.port, Vec::new(), |parameters| parameters.prefix = Some(prefix)))
     }
 
     /// The next change; `None` once it is over, all that was published having been withdrawn.

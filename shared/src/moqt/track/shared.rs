@@ -1,9 +1,12 @@
 //! What handles share with the session's task.
 
-use std::{collections::VecDeque, task::Waker};
+use std::{
+    collections::VecDeque,
+    task::{Poll, Waker},
+};
 
 use crate::moqt::{
-    GroupId, NamespaceEvent, Received, RequestCode, SubscribeOptions, session::inbox::Inbox, wire::Parameters,
+    GroupId, Namespace, NamespaceEvent, Received, RequestCode, SubscribeOptions, session::inbox::Inbox,
 };
 
 /// Groups that a reader may give up between two looks of the task; past it the oldest is forgotten.
@@ -17,8 +20,6 @@ const MAX_EVENTS: usize = 4096;
 #[derive(Debug, Default)]
 pub(crate) struct Reading {
     pub(crate) inbox: Inbox<Received>,
-    /// Changes of one look of the task, merged.
-    pub(crate) update: Option<Box<Parameters>>,
     pub(crate) stops: Vec<GroupId>,
     /// The application's answer to the peer's offer.
     answer: Option<Result<SubscribeOptions, (RequestCode, String)>>,
@@ -105,7 +106,20 @@ impl<T> Life<T> {
 #[derive(Debug, Default)]
 pub(crate) struct Telling {
     pub(crate) life: Life,
-    events: VecDeque<NamespaceEvent>,
+    told: VecDeque<Told>,
+    /// The prefix that the peer wants; the application did not take it yet.
+    asked: Option<Namespace>,
+    is_prefix_open: bool,
+    waiter: Option<Waker>,
+}
+
+/// What the application tells, in order.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// A namespace came or went.
+    Event(NamespaceEvent),
+    /// The answer for a new prefix.
+    Prefix(Result<(), (RequestCode, String)>),
 }
 
 impl Telling {
@@ -114,15 +128,52 @@ impl Telling {
         if self.life.is_ended || self.life.is_left {
             return false;
         }
-        if self.events.len() >= MAX_EVENTS {
+        if self.told.len() >= MAX_EVENTS {
             self.life.leave();
             return false;
         }
-        self.events.push_back(event);
+        self.told.push_back(Told::Event(event));
         true
     }
 
-    pub(crate) fn take_events(&mut self) -> VecDeque<NamespaceEvent> {
-        std::mem::take(&mut self.events)
+    pub(crate) fn take_told(&mut self) -> VecDeque<Told> {
+        std::mem::take(&mut self.told)
+    }
+
+    /// The peer wants another prefix.
+    pub(crate) fn ask_prefix(&mut self, prefix: Namespace) {
+        self.asked = Some(prefix);
+        self.is_prefix_open = true;
+        self.wake();
+    }
+
+    /// The application answers for it; only the first answer counts.
+    pub(crate) fn answer_prefix(&mut self, answer: Result<(), (RequestCode, String)>) {
+        if std::mem::take(&mut self.is_prefix_open) {
+            self.told.push_back(Told::Prefix(answer));
+        }
+    }
+
+    /// The prefix that the peer wants, once; `None` once the subscription is over.
+    pub(crate) fn poll_prefix(&mut self, waiter: &Waker) -> Poll<Option<Namespace>> {
+        match self.asked.take() {
+            None if !self.life.is_ended => {
+                self.waiter = Some(waiter.clone());
+                Poll::Pending
+            }
+            asked => Poll::Ready(asked.filter(|_| !self.life.is_ended)),
+        }
+    }
+
+    /// The other side ended it.
+    pub(crate) fn end(&mut self) {
+        self.life.end();
+        self.wake();
+    }
+
+    fn wake(&mut self) {
+        if let Some(waiter) = self.waiter.take() {
+            waiter.wake();
+        }
     }
 }

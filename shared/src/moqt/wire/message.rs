@@ -52,6 +52,33 @@ pub enum Message {
 }
 
 impl Message {
+    /// The namespace or prefix that a request names itself.
+    pub(crate) fn namespace(&self) -> Option<&Namespace> {
+        match self {
+            Self::Subscribe(message) => Some(&message.track.namespace),
+            Self::Publish(message) => Some(&message.track.namespace),
+            Self::TrackStatus(message) => Some(&message.track.namespace),
+            Self::PublishNamespace(message) => Some(&message.namespace),
+            Self::SubscribeNamespace(message) => Some(&message.prefix),
+            Self::SubscribeTracks(message) => Some(&message.prefix),
+            Self::Fetch(message) => match &message.range {
+                WireFetchRange::Standalone { track, .. } => Some(&track.namespace),
+                WireFetchRange::Relative { .. } | WireFetchRange::Absolute { .. } => None,
+            },
+            Self::RequestUpdate(message) => message.parameters.prefix.as_ref(),
+            Self::Setup(_)
+            | Self::Goaway(_)
+            | Self::SubscribeOk(_)
+            | Self::PublishDone(_)
+            | Self::FetchOk(_)
+            | Self::Namespace(_)
+            | Self::NamespaceDone(_)
+            | Self::PublishBlocked(_)
+            | Self::RequestOk(_)
+            | Self::RequestError(_) => None,
+        }
+    }
+
     /// Its parameters, where it is of a kind that has any.
     pub(crate) fn parameters_mut(&mut self) -> Option<&mut Parameters> {
         match self {

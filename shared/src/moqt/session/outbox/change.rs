@@ -4,12 +4,22 @@ use std::time::{Duration, Instant};
 
 use super::{After, LaneId, Outbox};
 use crate::moqt::{
-    Location, ResetCode,
+    Filter, Location, ResetCode,
     session::{subscribe::new_group_from_wire, window::Window},
     wire::Parameters,
 };
 
 impl Outbox {
+    /// Why an update cannot be granted: all of the groups that it asks for are over (draft-18 §5.1.2).
+    pub(crate) fn refuses(&self, parameters: &Parameters) -> Option<String> {
+        match parameters.filter {
+            Some(Filter::AbsoluteRange(_, end)) if self.largest.is_some_and(|l| l.group > end) => {
+                Some(format!("group {end} and all before it are over"))
+            }
+            _ => None,
+        }
+    }
+
     /// Applies the subscriber's REQUEST_UPDATE; gives the largest location for the answer.
     pub(crate) fn update(&mut self, now: Instant, parameters: &Parameters) -> Option<Location> {
         self.options.priority = parameters.priority.unwrap_or(self.options.priority);

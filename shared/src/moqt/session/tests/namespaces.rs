@@ -1,7 +1,7 @@
 //! Announcements.
 
 use super::*;
-use crate::moqt::{NamespaceEvent, ResetCode, wire::RequestUpdate};
+use crate::moqt::{NamespaceEvent, ResetCode};
 
 const STREAM: Stream = Stream(0);
 
@@ -134,17 +134,4 @@ fn a_prefix_and_its_suffix_are_one_namespace_with_its_limits() {
         lone.say(STREAM, &Message::Namespace(suffix));
         assert_eq!(lone.closed(), Some(SessionCode::ProtocolViolation));
     }
-}
-
-#[test]
-fn a_prefix_is_not_changed_here() {
-    let mut pair = learning(&["room"]);
-    let parameters = Parameters { prefix: Some(namespace(&["x"])), ..Parameters::default() };
-    let update = RequestUpdate { request: RequestId(2), parameters };
-    let mut lone =
-        Lone { now: pair.now, core: std::mem::replace(&mut pair.server, Lone::new(Role::Server).core) };
-    lone.say(STREAM, &Message::RequestUpdate(update));
-    let (said, is_finished) = lone.said(STREAM);
-    assert!(is_finished);
-    assert!(matches!(&said[..], [Message::RequestError(e)] if e.code == RequestCode::NotSupported));
 }

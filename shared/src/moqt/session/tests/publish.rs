@@ -121,7 +121,9 @@ fn the_subscriber_updates_it_and_the_publisher_answers() {
     pair.server.update(STREAM, parameters.clone());
     assert_eq!(pair.run().client, [Output::Tell(STREAM, Event::Update(Box::new(parameters)))]);
     pair.client.updated(STREAM, at(3, 0));
-    assert_eq!(pair.run(), Seen::default());
+    let updated = crate::moqt::Updated { largest: at(3, 0), expires: None };
+    let told = vec![Output::Tell(STREAM, Event::Updated(Ok(updated)))];
+    assert_eq!(pair.run(), Seen { server: told, ..Seen::default() });
 }
 
 #[test]

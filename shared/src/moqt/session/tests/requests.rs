@@ -355,23 +355,6 @@ fn an_end_without_a_word_is_an_answer_too() {
     assert_eq!(refusal(&outputs, STREAM), Some(RequestCode::InternalError), "{outputs:?}");
 }
 
-#[test]
-fn too_many_requests_are_refused_and_the_session_lives() {
-    let mut lone = Lone::new(Role::Server);
-    for id in 0..=MAX_REQUESTS as u64 {
-        let request = RequestId(2 * id);
-        let (namespace, parameters) = (namespace(&["a"]), Parameters::default());
-        lone.open(
-            Stream(id),
-            &Message::PublishNamespace(PublishNamespace { request, namespace, parameters }),
-        );
-    }
-    let (said, is_finished) = lone.said(Stream(MAX_REQUESTS as u64));
-    assert!(is_finished);
-    assert!(matches!(&said[..], [Message::RequestError(e)] if e.code == RequestCode::ExcessiveLoad));
-    assert_eq!(lone.core.requests.len(), MAX_REQUESTS);
-}
-
 /// An update's REQUEST_OK would be read as the request's own.
 #[test]
 fn an_update_is_not_answered_before_its_request() {
@@ -393,18 +376,4 @@ fn an_update_is_not_answered_before_its_request() {
         lone.say(STREAM, &update(4));
         assert_eq!(lone.said(STREAM), (vec![ok()], false));
     }
-}
-
-#[test]
-fn updates_before_the_answer_are_bounded() {
-    let mut lone = Lone::new(Role::Server);
-    lone.open(STREAM, &subscribe(0));
-    for id in 1..=16 {
-        lone.say(STREAM, &update(2 * id));
-    }
-    assert_eq!(lone.said(STREAM), (vec![], false));
-    lone.say(STREAM, &update(34));
-    let (said, is_finished) = lone.said(STREAM);
-    assert!(is_finished);
-    assert!(matches!(&said[..], [Message::RequestError(e)] if e.code == RequestCode::ExcessiveLoad));
 }

@@ -135,7 +135,8 @@ fn updates_before_the_answer_are_applied_after_it() {
     let update = Output::Tell(STREAM, Event::Update(Box::new(parameters)));
     assert_eq!(pair.run().server, [update]);
     pair.server.updated(STREAM, at(1, 2));
-    assert_eq!(pair.run(), Seen::default());
+    let updated = crate::moqt::Updated { largest: at(1, 2), expires: None };
+    assert_eq!(pair.run().client, [Output::Tell(STREAM, Event::Updated(Ok(updated)))]);
 }
 
 #[test]

@@ -1,0 +1,143 @@
+//! What of a request the relay answers by itself: waiting, moving, renewing, refusing.
+
+use shared::moqt::Redirect;
+use tokio::time::Instant;
+
+use super::*;
+
+fn patient(time: Duration) -> SubscribeOptions {
+    SubscribeOptions { rendezvous_timeout: Some(time), ..SubscribeOptions::default() }
+}
+
+fn code(answer: Result<Subscription, Refused>) -> RequestCode {
+    match answer {
+        Err(Refused::Error { code, .. }) => code,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_viewer_waits_for_a_publisher_as_long_as_it_asks_for() {
+    let mut world = World::new();
+    let viewer = world.viewer().await;
+    let track = world.room.on_stage("video-720p");
+    let began = Instant::now();
+    let subscribe = |time| viewer.subscribe(track.clone(), patient(time));
+    assert_eq!(code(subscribe(Duration::ZERO).await), RequestCode::DoesNotExist);
+    assert_eq!(began.elapsed(), Duration::ZERO);
+    assert_eq!(code(subscribe(Duration::from_secs(2)).await), RequestCode::Timeout);
+    assert_eq!(began.elapsed().as_secs(), 2);
+    assert_eq!(code(subscribe(LONG).await), RequestCode::Timeout);
+    assert_eq!(began.elapsed().as_secs(), 2 + RENDEZVOUS.as_secs(), "the relay's bound");
+    let (subscription, _writer) = tokio::join!(subscribe(LONG), async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let mut publisher = world.publisher().await;
+        (publisher.grant(&track, SubscribeOk::default()).await, publisher)
+    });
+    assert!(subscription.is_ok(), "{subscription:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_no_longer_waits_is_forgotten() {
+    let mut world = World::new();
+    let viewer = world.viewer().await;
+    let track = world.room.on_stage("video-720p");
+    let waiting = timeout(Duration::from_secs(1), viewer.subscribe(track.clone(), patient(LONG)));
+    assert!(waiting.await.is_err());
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    let mut publisher = world.publisher().await;
+    assert!(publisher.asked().await.is_none(), "nobody wants the track");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_subscription_can_move_to_another_room_only_where_it_may() {
+    let mut world = World::new();
+    let _publisher = world.publisher().await;
+    let viewer = world.viewer().await;
+    let mut told = viewer.subscribe_namespace(Namespace::new(["elsewhere"])).await.expect("granted");
+    told.set_prefix(Namespace::new(["room", "demo"])).await.expect("granted");
+    assert_eq!(told.next().await, Some(NamespaceEvent::Published(world.room.stage())));
+    let other: Room = "other".parse().expect("a room");
+    match told.set_prefix(other.stage()).await {
+        Err(Refused::Error { code: RequestCode::Unauthorized, .. }) => {}
+        answer => panic!("{answer:?}"),
+    }
+    assert_eq!(told.next().await, Some(NamespaceEvent::Withdrawn(world.room.stage())));
+    assert_eq!(told.next().await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_publishers_redirect_and_its_times_are_passed_on() {
+    let mut world = World::new();
+    let mut publisher = world.publisher().await;
+    let viewer = world.viewer().await;
+    let track = world.room.on_stage("video-720p");
+    let to = Redirect { track: world.room.on_stage("video-360p"), ..Redirect::to("") };
+    let options = SubscribeOptions::default();
+    let (answer, ()) = tokio::join!(viewer.subscribe(track.clone(), options), async {
+        match publisher.asked().await {
+            Some(Request::Subscribe(request)) => request.redirect(to.clone(), "smaller", None),
+            other => panic!("{other:?}"),
+        }
+    });
+    let moved = Refused::Redirected { to, reason: "smaller".into(), retry_after: None };
+    assert_eq!(answer.expect_err("redirected"), moved);
+    let later = Duration::from_millis(700);
+    let (answer, ()) = tokio::join!(viewer.subscribe(track, options), async {
+        match publisher.asked().await {
+            Some(Request::Subscribe(request)) => {
+                request.reject_until(RequestCode::Unauthorized, "not yet", later);
+            }
+            other => panic!("{other:?}"),
+        }
+    });
+    let (code, reason, retry_after) = (RequestCode::Unauthorized, "not yet".to_owned(), Some(later));
+    assert_eq!(answer.expect_err("refused"), Refused::Error { code, reason, retry_after });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscription_upstream_is_renewed_and_viewers_do_not_notice() {
+    let mut world = World::new();
+    let mut publisher = world.publisher().await;
+    let viewer = world.viewer().await;
+    let track = world.room.on_stage("video-720p");
+    let ok = SubscribeOk { expires: Some(Duration::from_secs(20)), ..SubscribeOk::default() };
+    let (subscription, writer) = tokio::join!(
+        viewer.subscribe(track.clone(), SubscribeOptions::default()),
+        publisher.grant(&track, ok)
+    );
+    let mut subscription = subscription.expect("granted");
+    assert_eq!(subscription.ok().expires, None);
+    tokio::time::sleep(LONG * 3).await;
+    assert!(writer.push(object(1, 0, 10)), "it is not over");
+    assert_eq!(next(&mut subscription).await, Ok((1, 0)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscription_whose_time_is_over_ends_with_that_code() {
+    let mut world = World::new();
+    let mut publisher = world.publisher().await;
+    let viewer = world.viewer().await;
+    let track = world.room.on_stage("video-720p");
+    // Too little for the relay to ask for more.
+    let ok = SubscribeOk { expires: Some(Duration::from_millis(500)), ..SubscribeOk::default() };
+    let (subscription, writer) = tokio::join!(
+        viewer.subscribe(track.clone(), SubscribeOptions::default()),
+        publisher.grant(&track, ok)
+    );
+    let began = Instant::now();
+    assert_eq!(next(&mut subscription.expect("granted")).await, Err(Some(DoneCode::Expired)));
+    assert_eq!(began.elapsed().as_millis() / 100, 5);
+    assert!(writer.is_closed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_sessions_own_namespaces_are_not_the_relays() {
+    let mut world = World::new();
+    let mut publisher = world.publisher().await;
+    let viewer = world.viewer().await;
+    let track = TrackName { namespace: Namespace::new([".session"]), name: "x".into() };
+    let answer = viewer.subscribe(track, patient(LONG)).await;
+    assert_eq!(code(answer), RequestCode::DoesNotExist);
+    assert!(publisher.asked().await.is_none(), "nothing is forwarded");
+}
