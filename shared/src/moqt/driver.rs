@@ -21,7 +21,7 @@ use std::{
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
-    AuthToken, Fetch, FetchRange, GoingAway, Namespace, NamespaceSubscription, Priority, PublishOffer,
+    AuthToken, Fetch, FetchOptions, FetchRange, GoingAway, Namespace, NamespaceSubscription, PublishOffer,
     PublishedNamespace, Refused, RequestCode, Requests, SessionCode, SubscribeOptions, Subscription,
     TrackName, TrackStatusOk, TrackWriter,
     session::{Peer, Stream},
@@ -278,12 +278,12 @@ impl Session {
         Ok(subscription)
     }
 
-    /// Fetches objects of a track's past. `Standalone` only; the others need a subscription and go
+    /// Fetches objects of a track's past, with [`FetchOptions`] or only an urgency. `Standalone` only; the others need a subscription and go
     /// through [`join`](Self::join).
     ///
     /// # Errors
     /// [`Refused`] by the peer or by the session's end.
-    pub async fn fetch(&self, range: FetchRange, priority: Priority) -> Result<Fetch, Refused> {
+    pub async fn fetch(&self, range: FetchRange, options: impl Into<FetchOptions>) -> Result<Fetch, Refused> {
         let FetchRange::Standalone { track, start, end } = range else {
             return Err(Refused::Error {
                 code: RequestCode::InvalidJoiningRequestId,
@@ -292,7 +292,8 @@ impl Session {
             });
         };
         let range = WireFetchRange::Standalone { track, start, end };
-        let (fetch, ask) = Fetch::ask(&self.shared.bell, self.stream(), calls::Range::Plain(range), priority);
+        let (fetch, ask) =
+            Fetch::ask(&self.shared.bell, self.stream(), calls::Range::Plain(range), options.into());
         self.call(ask).await?;
         Ok(fetch)
     }
@@ -311,7 +312,7 @@ impl Session {
         let stream = self.stream();
         let range = joining(stream, range);
         let (mut subscription, ask) = Subscription::ask(&self.shared.bell, stream, track, options);
-        let (fetch, fetch_ask) = Fetch::ask(&self.shared.bell, self.stream(), range, options.priority);
+        let (fetch, fetch_ask) = Fetch::ask(&self.shared.bell, self.stream(), range, options.priority.into());
         // Both go out before the first answer is waited for.
         let (granted, fetched) = tokio::join!(biased; self.call(ask), self.call(fetch_ask));
         subscription.granted(granted?);
@@ -362,10 +363,10 @@ impl Session {
         &self,
         subscription: &Subscription,
         range: FetchRange,
-        priority: Priority,
+        options: impl Into<FetchOptions>,
     ) -> Result<Fetch, Refused> {
         let range = joining(subscription.stream(), range);
-        let (fetch, ask) = Fetch::ask(&self.shared.bell, self.stream(), range, priority);
+        let (fetch, ask) = Fetch::ask(&self.shared.bell, self.stream(), range, options.into());
         self.call(ask).await?;
         Ok(fetch)
     }

@@ -28,10 +28,11 @@ pub use name::{GroupId, Location, Namespace, ObjectId, Priority, SubgroupId, Tra
 pub use object::{Item, Object, Properties, Status, Subgroup, SubgroupEnd};
 pub use token::{AuthToken, TokenType};
 pub use track::{
-    Changes, EndOfTrack, Fetch, FetchItem, FetchRange, FetchRequest, FetchWriter, Filter, GoingAway,
-    GroupOrder, NamespaceEvent, NamespaceRequest, NamespaceSubscription, NamespaceSubscriptionRequest,
-    NamespaceWriter, PrefixRequest, PublishOffer, PublishRequest, PublishedNamespace, Received, Refused,
-    Request, Requests, SubscribeOk, SubscribeOptions, SubscribeRequest, SubscriberEvent, Subscription,
-    TrackStatusOk, TrackStatusRequest, TrackWriter, Updated, WriterStats,
+    Changes, EndOfTrack, Fetch, FetchItem, FetchOptions, FetchRange, FetchRequest, FetchWriter, Filter,
+    GoingAway, GroupOrder, NamespaceEvent, NamespaceRequest, NamespaceSubscription,
+    NamespaceSubscriptionRequest, NamespaceWriter, PrefixRequest, PublishOffer, PublishRequest,
+    PublishedNamespace, Received, Refused, Request, Requests, SubscribeOk, SubscribeOptions,
+    SubscribeRequest, SubscriberEvent, Subscription, TrackStatusOk, TrackStatusRequest, TrackWriter, Updated,
+    WriterStats,
 };
 pub use wire::Redirect;

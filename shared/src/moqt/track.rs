@@ -235,6 +235,22 @@ pub enum FetchRange {
     },
 }
 
+/// How objects of the past are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct FetchOptions {
+    /// Urgency among all that this session asks for.
+    pub priority: Priority,
+    /// How long a relay may wait for objects that it does not have, before it says that they are not known
+    /// (draft-18 §10.2.5); zero for not at all. `None` leaves it to the relay.
+    pub fill_timeout: Option<Duration>,
+}
+
+impl From<Priority> for FetchOptions {
+    fn from(priority: Priority) -> Self {
+        Self { priority, ..Self::default() }
+    }
+}
+
 /// What a fetch receives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FetchItem {

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use super::{bell::Port, handles::Handle, task::Task};
 use crate::moqt::{
-    FetchItem, GroupId, Namespace, NamespaceEvent, Priority, PublishOffer, Refused, SubscribeOk,
+    FetchItem, FetchOptions, GroupId, Namespace, NamespaceEvent, PublishOffer, Refused, SubscribeOk,
     SubscribeOptions, TrackName, TrackStatusOk,
     session::{Stream, inbox::Inbox, outbox::Outbox},
     track::{Life, Reading},
@@ -51,8 +51,8 @@ pub(crate) enum What {
     Fetch {
         /// Its range.
         range: Range,
-        /// Its urgency.
-        priority: Priority,
+        /// Its urgency, and how long it may take.
+        options: FetchOptions,
         /// The handle.
         port: Arc<Port<Inbox<Result<FetchItem, Refused>>>>,
         /// The answer.
@@ -127,7 +127,7 @@ impl Task {
                 let asked = self.core.subscribe(stream, track, &options);
                 (asked, Handle::subscription(port, reply))
             }
-            What::Fetch { range, priority, port, reply } => {
+            What::Fetch { range, options, port, reply } => {
                 let range = match range {
                     Range::Plain(range) => Some(range),
                     Range::Relative { joining, groups } => self
@@ -140,7 +140,7 @@ impl Task {
                         .map(|joining| WireFetchRange::Absolute { joining, group }),
                 };
                 let asked = match range {
-                    Some(range) => self.core.fetch(stream, range, priority),
+                    Some(range) => self.core.fetch(stream, range, options),
                     None => Err(Refused::Error {
                         code: crate::moqt::RequestCode::InvalidJoiningRequestId,
                         reason: "the subscription to join is over".to_owned(),

@@ -5,8 +5,8 @@ use bytes::Bytes;
 use super::*;
 use crate::{
     moqt::{
-        DoneCode, GroupId, Item, Location, Object, ObjectId, Properties, Received, Request, Status, Subgroup,
-        SubgroupEnd, SubgroupId, SubscribeOk, TrackWriter,
+        DoneCode, GroupId, Item, Location, Object, ObjectId, Priority, Properties, Received, Request, Status,
+        Subgroup, SubgroupEnd, SubgroupId, SubscribeOk, TrackWriter,
     },
     transport::memory,
 };

@@ -2,8 +2,8 @@
 
 use super::{Asked, Core, Event, FetchAsked, Kind, Stream, subscribe::Hold, violation};
 use crate::moqt::{
-    EndOfTrack, GroupId, GroupOrder, Location, ObjectId, Priority, Properties, Refused, RequestCode,
-    TrackName,
+    EndOfTrack, FetchOptions, GroupId, GroupOrder, Location, ObjectId, Priority, Properties, Refused,
+    RequestCode, TrackName,
     wire::{self, FetchOk, Message, Parameters, RequestId, WireError, WireFetchRange},
 };
 
@@ -30,15 +30,16 @@ impl Core {
         &mut self,
         stream: Stream,
         range: WireFetchRange,
-        priority: Priority,
+        options: impl Into<FetchOptions>,
     ) -> Result<(), Refused> {
+        let FetchOptions { priority, fill_timeout } = options.into();
         let start = match &range {
             WireFetchRange::Standalone { start, .. } => Some(*start),
             WireFetchRange::Relative { .. } => None,
             WireFetchRange::Absolute { group, .. } => Some(Location { group: *group, object: ObjectId(0) }),
         };
         let priority = (priority != Priority::default()).then_some(priority);
-        let parameters = Parameters { priority, ..Parameters::default() };
+        let parameters = Parameters { priority, fill_timeout, ..Parameters::default() };
         self.ask(stream, Kind::Fetching(Fetching { is_granted: false, is_over: false, start }), |request| {
             Message::Fetch(wire::Fetch { request, range, parameters })
         })
@@ -119,6 +120,7 @@ impl Core {
                     end,
                     priority: ask.parameters.priority.unwrap_or_default(),
                     order: ask.parameters.order.unwrap_or(GroupOrder::Ascending),
+                    fill_timeout: ask.parameters.fill_timeout,
                 };
                 self.put(stream, Kind::Serving(Serving { start, is_granted: false }), Asked::Fetch(asked));
             }

@@ -23,7 +23,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use bytes::{Bytes, BytesMut};
@@ -137,6 +137,8 @@ pub(crate) struct FetchAsked {
     pub(crate) priority: Priority,
     /// In which order groups go.
     pub(crate) order: GroupOrder,
+    /// How long a relay may wait for what it lacks.
+    pub(crate) fill_timeout: Option<Duration>,
 }
 
 /// What happened to a request that has a handle.

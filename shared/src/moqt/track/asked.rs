@@ -1,6 +1,6 @@
 //! The peer's requests, before they are answered.
 
-use std::{future::poll_fn, sync::Arc};
+use std::{future::poll_fn, sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 
@@ -136,6 +136,11 @@ impl FetchRequest {
     /// How urgent it is to the subscriber.
     pub fn priority(&self) -> Priority {
         self.asked.priority
+    }
+    /// How long a relay is to wait for objects that it does not have, before it says that they are not
+    /// known; zero for not at all (draft-18 §10.2.5). `None` where the subscriber does not say.
+    pub fn fill_timeout(&self) -> Option<Duration> {
+        self.asked.fill_timeout
     }
     /// The tokens that it came with (draft-18 §10.2.2). Whether they are good is for the application.
     pub fn tokens(&self) -> Vec<AuthToken> {

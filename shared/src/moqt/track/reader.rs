@@ -9,8 +9,8 @@ use std::{
 use tokio::sync::oneshot;
 
 use super::{
-    Changes, FetchItem, Life, NamespaceEvent, Reading, Received, Refused, SubscribeOk, SubscribeOptions,
-    Updated,
+    Changes, FetchItem, FetchOptions, Life, NamespaceEvent, Reading, Received, Refused, SubscribeOk,
+    SubscribeOptions, Updated,
 };
 use crate::moqt::{
     AuthToken, GroupId, Namespace, Priority, RequestCode, TrackName,
@@ -155,10 +155,15 @@ pub struct Fetch {
 }
 
 impl Fetch {
-    pub(crate) fn ask(bell: &Arc<Bell>, stream: Stream, range: Range, priority: Priority) -> (Self, Ask<()>) {
+    pub(crate) fn ask(
+        bell: &Arc<Bell>,
+        stream: Stream,
+        range: Range,
+        options: FetchOptions,
+    ) -> (Self, Ask<()>) {
         let port = Port::new(bell, stream, Inbox::default());
         let (reply, answer) = oneshot::channel();
-        let what = What::Fetch { range, priority, port: Arc::clone(&port), reply };
+        let what = What::Fetch { range, options, port: Arc::clone(&port), reply };
         (Self { port }, Ask { call: Call { stream, what }, answer })
     }
 

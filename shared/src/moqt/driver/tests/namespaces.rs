@@ -74,3 +74,33 @@ async fn namespaces_are_told_and_withdrawn_and_the_end_withdraws_the_rest() {
     writer.ended().await;
     assert!(!writer.tell(NamespaceEvent::Published(namespace(&["room", "a"]))));
 }
+
+#[tokio::test]
+async fn a_peer_that_does_not_read_its_answers_is_cancelled() {
+    let (client, server) = memory::pair();
+    let limits = Limits { unread_bytes: 20_000, ..Limits::default() };
+    let (client, server) = tokio::join!(
+        start(client, Config::new(Role::Client)),
+        start(server, Config { limits, ..Config::new(Role::Server) })
+    );
+    let ((client, _asked), (_server, mut requests)) = (client.expect("client"), server.expect("server"));
+    let accept = async {
+        match requests.next().await {
+            Some(Request::SubscribeNamespace(request)) => request.accept(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let (_unread, mut writer) = {
+        let (subscription, writer) = tokio::join!(client.subscribe_namespace(Namespace::new(["a"])), accept);
+        (subscription.expect("granted"), writer)
+    };
+    let name = |number: u32| Bytes::from(format!("{number:02000}"));
+    let published = |number| NamespaceEvent::Published(Namespace::new([Bytes::from("a"), name(number)]));
+    let mut told = 0;
+    while told < 2_000 && writer.tell(published(told)) {
+        told += 1;
+        tokio::task::yield_now().await;
+    }
+    writer.ended().await;
+    assert!(told < 2_000, "{told}");
+}

@@ -20,7 +20,9 @@ fn absolute(joining: u64, group: u64) -> WireFetchRange {
 fn asked(start: (u64, u64), end: (u64, u64)) -> Vec<Output> {
     let (start, end) = (Location::new(start.0, start.1), Location::new(end.0, end.1));
     let (priority, order) = (Priority(5), GroupOrder::Ascending);
-    vec![Output::Asked(FETCH, Asked::Fetch(FetchAsked { track: track("v"), start, end, priority, order }))]
+    let fill_timeout = None;
+    let asked = FetchAsked { track: track("v"), start, end, priority, order, fill_timeout };
+    vec![Output::Asked(FETCH, Asked::Fetch(asked))]
 }
 
 fn fetch(pair: &mut Pair, range: WireFetchRange) -> Seen {
@@ -207,4 +209,17 @@ fn a_fetch_of_a_track_with_an_unknown_extension_is_let_go() {
     let outputs = lone.outputs();
     assert_eq!(refusal(&outputs, FETCH), Some(RequestCode::UnsupportedExtension));
     assert!(outputs.contains(&Output::Abandon(FETCH, ResetCode::Cancelled)));
+}
+
+#[test]
+fn a_fetch_says_how_urgent_it_is_and_how_long_a_relay_may_take() {
+    for fill_timeout in [None, Some(Duration::ZERO), Some(Duration::from_secs(3))] {
+        let mut pair = Pair::new();
+        let (start, end) = (Location::new(1, 0), Location::new(2, 0));
+        let range = WireFetchRange::Standalone { track: track("v"), start, end };
+        let options = crate::moqt::FetchOptions { priority: Priority(9), fill_timeout };
+        pair.client.fetch(FETCH, range, options).expect("asked");
+        let [Output::Asked(_, Asked::Fetch(asked))] = &pair.run().server[..] else { panic!("not asked") };
+        assert_eq!((asked.priority, asked.fill_timeout), (Priority(9), fill_timeout));
+    }
 }
