@@ -313,7 +313,9 @@ async fn catalog_object(track: &mut Subscription, fetch: &mut Option<Fetch>) -> 
     loop {
         if let Some(past) = fetch {
             match past.next().await {
-                Ok(Some(FetchItem::Object(object))) => return FromCatalog::Object(object),
+                Ok(Some(FetchItem::Object(object) | FetchItem::Datagram(object))) => {
+                    return FromCatalog::Object(object);
+                }
                 Ok(Some(FetchItem::Gap { .. })) => {}
                 Ok(None) => *fetch = None,
                 Err(error) => {

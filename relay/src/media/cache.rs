@@ -5,7 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use shared::moqt::{GroupId, Item, Location, Object, Status};
+use shared::moqt::{GroupId, Item, Location, ObjectId, SubgroupEnd};
+
+mod range;
+
+pub(super) use range::Piece;
+#[cfg(test)]
+use range::{Answer, Missing};
 
 /// What an object costs beside its bytes, so that empty ones are bounded too.
 const OVERHEAD: usize = 200;
@@ -18,9 +24,13 @@ pub(super) struct Cache {
     bytes: usize,
     max_bytes: usize,
     max_age: Duration,
+    /// The publisher's MAX_CACHE_DURATION: for how long an object may be served from here (draft-18 §12.3).
+    good_for: Option<Duration>,
     largest: Option<Location>,
     /// The largest location that came.
     arrived: Option<Location>,
+    /// Objects before this one may exist though they are not here.
+    known_from: Option<Location>,
     /// Groups below were let go.
     floor: GroupId,
     evicted: u64,
@@ -28,27 +38,14 @@ pub(super) struct Cache {
 
 #[derive(Debug)]
 struct Group {
-    items: Vec<Item>,
+    /// With the time when each came.
+    items: Vec<(Instant, Item)>,
     bytes: usize,
     touched: Instant,
-}
-
-/// What a fetch gets.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Answer {
-    /// Objects by location.
-    pub(super) objects: Vec<Object>,
-    /// The last location that the answer covers.
-    pub(super) end: Location,
-}
-
-/// Why a fetch gets nothing.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Missing {
-    /// Nothing was published yet.
-    Nothing,
-    /// The range ends before it starts, or starts after the newest object.
-    Range,
+    /// Objects at its front were let go.
+    is_cut: bool,
+    /// The publisher abandoned a subgroup of it: what follows there is not known.
+    is_broken: bool,
 }
 
 impl Cache {
@@ -58,11 +55,18 @@ impl Cache {
             bytes: 0,
             max_bytes,
             max_age,
+            good_for: None,
             largest: None,
             arrived: None,
+            known_from: None,
             floor: GroupId(0),
             evicted: 0,
         }
+    }
+
+    /// Sets the publisher's MAX_CACHE_DURATION; `None`: as long as the bounds allow.
+    pub(super) fn set_duration(&mut self, good_for: Option<Duration>) {
+        self.good_for = good_for;
     }
 
     /// Keeps an item that came.
@@ -71,7 +75,8 @@ impl Cache {
             Item::Object(object) | Item::Datagram(object) => {
                 self.arrived = self.arrived.max(Some(object.location()));
                 self.largest = self.largest.max(self.arrived);
-                (object.subgroup.group, OVERHEAD + object.payload.len() + object.properties.0.len())
+                self.known_from.get_or_insert(object.location());
+                (object.subgroup.group, cost(item))
             }
             Item::End { group, .. } => (*group, 0),
         };
@@ -79,16 +84,26 @@ impl Cache {
         if group < self.floor || is_end && !self.groups.contains_key(&group) {
             return;
         }
-        let kept = self.groups.entry(group).or_insert(Group { items: Vec::new(), bytes: 0, touched: now });
-        kept.items.push(item.clone());
+        let kept = self.groups.entry(group).or_insert(Group {
+            items: Vec::new(),
+            bytes: 0,
+            touched: now,
+            is_cut: false,
+            is_broken: false,
+        });
+        kept.is_broken |= matches!(item, Item::End { end: SubgroupEnd::Reset(_), .. });
+        kept.items.push((now, item.clone()));
         kept.bytes += cost;
         kept.touched = now;
         self.bytes += cost;
         self.expire(now);
     }
 
-    /// Lets go of what is over the bounds.
+    /// Lets go of what is over the bounds, and of objects that may not be served any more.
     pub(super) fn expire(&mut self, now: Instant) {
+        if let Some(good_for) = self.good_for {
+            self.expire_objects(now, good_for);
+        }
         while let Some((&oldest, group)) = self.groups.first_key_value() {
             let is_newest = self.groups.len() == 1;
             let is_old = now.saturating_duration_since(group.touched) > self.max_age;
@@ -99,12 +114,28 @@ impl Cache {
         }
     }
 
+    fn expire_objects(&mut self, now: Instant, good_for: Duration) {
+        for group in self.groups.values_mut() {
+            let is_late = |at: &Instant| now.saturating_duration_since(*at) > good_for;
+            let late = group.items.iter().take_while(|(at, _)| is_late(at)).count();
+            for (_, item) in group.items.drain(..late) {
+                let cost = cost(&item);
+                group.bytes = group.bytes.saturating_sub(cost);
+                self.bytes = self.bytes.saturating_sub(cost);
+                self.evicted += u64::from(cost > 0);
+                group.is_cut = true;
+            }
+        }
+    }
+
     fn evict(&mut self, group: GroupId) {
         self.floor = self.floor.max(GroupId(group.0.saturating_add(1)));
+        let floor = Location { group: self.floor, object: ObjectId(0) };
+        self.known_from = self.known_from.max(Some(floor));
         if let Some(group) = self.groups.remove(&group) {
             self.bytes = self.bytes.saturating_sub(group.bytes);
             self.evicted +=
-                group.items.iter().filter(|item| !matches!(item, Item::End { .. })).count() as u64;
+                group.items.iter().filter(|(_, item)| !matches!(item, Item::End { .. })).count() as u64;
         }
     }
 
@@ -112,6 +143,7 @@ impl Cache {
     pub(super) fn clear(&mut self) {
         self.groups.clear();
         self.bytes = 0;
+        self.known_from = None;
     }
 
     /// The largest location that was seen here or, where the publisher told of a larger one, there.
@@ -140,45 +172,32 @@ impl Cache {
     }
 
     /// The newest group's items in the order in which they came, and those of every later group than
-    /// `from`, where that is earlier.
+    /// `from`, where that is earlier. A group without its front is left out.
     pub(super) fn replay(&self, from: Option<GroupId>) -> impl Iterator<Item = &Item> {
         let newest = self.groups.last_key_value().map(|(&group, _)| group);
         let first = newest.map(|newest| from.map_or(newest, |from| from.min(newest)));
-        first.into_iter().flat_map(|first| self.groups.range(first..)).flat_map(|(_, group)| &group.items)
+        let groups = first.into_iter().flat_map(|first| self.groups.range(first..));
+        groups.filter(|(_, group)| !group.is_cut).flat_map(|(_, group)| &group.items).map(|(_, item)| item)
     }
 
     /// Whether the newest group is here from its object 0 on.
     pub(super) fn has_start(&self) -> bool {
         self.groups.last_key_value().is_some_and(|(_, group)| {
-            group.items.iter().any(|item| match item {
+            group.items.iter().any(|(_, item)| match item {
                 Item::Object(object) | Item::Datagram(object) => object.id.0 == 0,
                 Item::End { .. } => false,
             })
         })
     }
+}
 
-    /// The objects between two locations, both included; an object of `u64::MAX` means to the group's end.
-    pub(super) fn range(&self, start: Location, end: Location) -> Result<Answer, Missing> {
-        let largest = self.largest.ok_or(Missing::Nothing)?;
-        if start > end || start > largest {
-            return Err(Missing::Range);
+/// What an item takes of the bound.
+fn cost(item: &Item) -> usize {
+    match item {
+        Item::Object(object) | Item::Datagram(object) => {
+            OVERHEAD + object.payload.len() + object.properties.0.len()
         }
-        let end = end.min(largest);
-        let mut objects = Vec::new();
-        for (_, group) in self.groups.range(start.group..=end.group) {
-            let from = objects.len();
-            objects.extend(group.items.iter().filter_map(|item| match item {
-                Item::Object(object) | Item::Datagram(object)
-                    if object.status == Status::Normal && (start..=end).contains(&object.location()) =>
-                {
-                    Some(object.clone())
-                }
-                Item::Object(_) | Item::Datagram(_) | Item::End { .. } => None,
-            }));
-            objects[from..].sort_by_key(|object| object.id);
-        }
-        objects.dedup_by_key(|object| object.location());
-        Ok(Answer { objects, end })
+        Item::End { .. } => 0,
     }
 }
 

@@ -185,6 +185,7 @@ impl Books {
             bytes: now.bytes.saturating_sub(before.bytes),
             skipped_objects: now.skipped_objects.saturating_sub(before.skipped_objects),
             skipped_groups: now.skipped_groups.saturating_sub(before.skipped_groups),
+            timed_out: now.timed_out.saturating_sub(before.timed_out),
         };
         self.metrics.objects_out.add(new.objects);
         self.metrics.bytes_out.add(new.bytes);

@@ -5,10 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use shared::moqt::{EndOfTrack, FetchRequest, Properties, RequestCode};
-use tokio::sync::OwnedSemaphorePermit;
+use shared::moqt::{
+    EndOfTrack, FetchItem, FetchRequest, FetchWriter, Location, Properties, RequestCode, ResetCode,
+};
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
-use super::cache::Cache;
+use super::cache::{Cache, Piece};
 use crate::{metrics::Metrics, tasks::Tasks};
 
 /// How long a fetch waits for what the publisher told of and did not send yet.
@@ -23,12 +25,14 @@ pub(super) struct Fetches {
     answer_at: Option<Instant>,
     metrics: Arc<Metrics>,
     tasks: Tasks,
+    /// What the streams of those that are being answered are to be reset with.
+    given_up: watch::Sender<Option<ResetCode>>,
 }
 
 impl Fetches {
     /// None yet.
     pub(super) fn new(metrics: Arc<Metrics>, tasks: Tasks) -> Self {
-        Self { waiting: Vec::new(), answer_at: None, metrics, tasks }
+        Self { waiting: Vec::new(), answer_at: None, metrics, tasks, given_up: watch::Sender::default() }
     }
 
     /// Keeps a fetch until the cache has caught up with what the publisher told of. The permit is held
@@ -64,7 +68,7 @@ impl Fetches {
         properties: &Properties,
     ) {
         let (start, end) = request.range();
-        let answer = match cache.range(start, end) {
+        let answer = match cache.range(start, end, request.order()) {
             Ok(answer) => answer,
             Err(_) => {
                 self.metrics.requests_refused.add(1);
@@ -72,17 +76,75 @@ impl Fetches {
                 return request.reject(RequestCode::InvalidRange, &reason);
             }
         };
-        let mut writer = request.accept(answer.end, EndOfTrack::No, properties.clone());
+        let writer = request.accept(answer.end, EndOfTrack::No, properties.clone());
         let metrics = Arc::clone(&self.metrics);
+        let mut given_up = self.given_up.subscribe();
         self.tasks.spawn(async move {
-            for object in answer.objects {
-                if !writer.send(object).await {
-                    return;
+            let code = async {
+                match given_up.wait_for(Option::is_some).await.map(|code| *code) {
+                    Ok(Some(code)) => code,
+                    // The track is over: what is under way goes on.
+                    Ok(None) | Err(_) => std::future::pending().await,
                 }
-                metrics.objects_fetched.add(1);
+            };
+            tokio::pin!(code);
+            let mut sending = Sending { writer, gap: None };
+            for piece in answer.pieces {
+                let sent = tokio::select! {
+                    biased;
+                    code = &mut code => return sending.writer.abandon(code),
+                    sent = sending.send(piece) => sent,
+                };
+                match sent {
+                    Some(objects) => metrics.objects_fetched.add(objects),
+                    None => return,
+                }
             }
-            writer.finish();
+            sending.finish().await;
             drop(permit);
         });
+    }
+
+    /// Refuses the fetches that wait, and gives up those that are being answered.
+    pub(super) fn give_up(&mut self, code: ResetCode, refusal: RequestCode, reason: &str) {
+        self.answer_at = None;
+        for (request, _permit) in self.waiting.drain(..) {
+            self.metrics.requests_refused.add(1);
+            request.reject(refusal, reason);
+        }
+        self.given_up.send_replace(Some(code));
+    }
+}
+
+/// An answer on its way.
+struct Sending {
+    writer: FetchWriter,
+    /// Objects up to here came too late to be served: the subscriber is told that they are not known.
+    gap: Option<Location>,
+}
+
+impl Sending {
+    /// Sends a piece; gives the objects that were sent, `None` where the subscriber is gone.
+    async fn send(&mut self, piece: Piece) -> Option<u64> {
+        let now = tokio::time::Instant::now().into_std();
+        if piece.good_until.is_some_and(|until| until < now) {
+            self.gap = Some(piece.location());
+            return Some(0);
+        }
+        let objects = u64::from(!matches!(piece.item, FetchItem::Gap { .. }));
+        (self.fill().await && self.writer.send(piece.item).await).then_some(objects)
+    }
+
+    async fn finish(mut self) {
+        if self.fill().await {
+            self.writer.finish();
+        }
+    }
+
+    async fn fill(&mut self) -> bool {
+        match self.gap.take() {
+            Some(end) => self.writer.send(FetchItem::Gap { end, nonexistent: false }).await,
+            None => true,
+        }
     }
 }

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use shared::{
     event::{BroadcastId, Fact},
     moqt::{
-        Changes, DoneCode, FetchRequest, Item, Priority, Received, Refused, RequestCode, SubscribeOk,
-        SubscribeOptions, SubscribeRequest, Subscription, TrackName, TrackStatusRequest, Updated,
-        wire::TrackProperties,
+        Changes, DoneCode, FetchRequest, Item, Priority, Received, Refused, RequestCode, ResetCode,
+        SubscribeOk, SubscribeOptions, SubscribeRequest, Subscription, TrackName, TrackStatusRequest,
+        Updated, wire::TrackProperties,
     },
 };
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -176,7 +176,9 @@ impl Ingest {
     }
 
     fn granted(&mut self, ok: SubscribeOk, waiting: Vec<Command>) {
-        self.is_dynamic = TrackProperties::decode(&ok.properties).is_ok_and(|known| known.dynamic_groups);
+        let known = TrackProperties::decode(&ok.properties).unwrap_or_default();
+        self.is_dynamic = known.dynamic_groups;
+        self.cache.set_duration(known.max_cache);
         self.cache.heard_of(ok.largest);
         self.renew_at = renewal(ok.expires);
         self.ok = ok;
@@ -265,11 +267,17 @@ impl Ingest {
             shelf.ended_in_order();
         }
         tracing::debug!(track = %self.name, %code, reason, "the track ended");
-        self.answer_early();
+        let refusal = if code == DoneCode::MalformedTrack {
+            self.fetches.give_up(ResetCode::MalformedTrack, RequestCode::MalformedTrack, &reason);
+            RequestCode::MalformedTrack
+        } else {
+            self.answer_early();
+            RequestCode::DoesNotExist
+        };
         self.fanout.done(code, &reason);
         loop {
             while let Ok(command) = self.commands.try_recv() {
-                command.refuse(RequestCode::DoesNotExist, "the track ended");
+                command.refuse(refusal, "the track ended");
             }
             if shelf.leave(&self.commands) {
                 return Next::End;
@@ -320,6 +328,7 @@ impl Ingest {
             Filter::AbsoluteStart(start) | Filter::AbsoluteRange(start, _) => Some(start.group),
             Filter::Unfiltered | Filter::LargestObject | Filter::NextGroupStart => None,
         };
+        self.cache.expire(now());
         // The subscription upstream is renewed here: viewers need not know that it expires.
         let ok = SubscribeOk { expires: None, ..self.ok() };
         self.fanout.join(request, seat, ok, self.cache.replay(from));
@@ -348,6 +357,7 @@ impl Ingest {
 
     /// Answers from the cache, once what the publisher told of is there.
     fn fetch(&mut self, request: FetchRequest, permit: OwnedSemaphorePermit) {
+        self.cache.expire(now());
         match self.cache.is_behind() {
             true => self.fetches.wait(now(), request, permit),
             false => self.fetches.answer(request, permit, &self.cache, &self.ok.properties),
@@ -355,6 +365,7 @@ impl Ingest {
     }
 
     fn answer_early(&mut self) {
+        self.cache.expire(now());
         self.fetches.answer_waiting(&self.cache, &self.ok.properties);
     }
 

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use shared::{
     moqt::{
         DoneCode, FetchItem, FetchRange, Filter, GroupId, Item, Location, Object, ObjectId, Priority,
-        Properties, PublishedNamespace, Received, Refused, Status, Subgroup, SubgroupEnd, SubgroupId,
-        SubscribeOk, SubscribeOptions, SubscriberEvent, Subscription, TrackName, TrackWriter,
+        Properties, PublishedNamespace, Received, Refused, ResetCode, Status, Subgroup, SubgroupEnd,
+        SubgroupId, SubscribeOk, SubscribeOptions, SubscriberEvent, Subscription, TrackName, TrackWriter,
         wire::TrackProperties,
     },
     transport::memory,
@@ -302,7 +302,72 @@ async fn a_fetch_does_not_wait_for_ever_for_a_publisher_that_sends_nothing() {
     let join = viewer.join(track.clone(), options, FetchRange::Relative { groups: 0 });
     let (joined, _writer) = tokio::join!(timeout(LONG, join), publisher.grant(&track, ok));
     let (_subscription, fetch) = joined.expect("in time").expect("granted");
-    assert!(matches!(fetch.expect("granted").next().await, Ok(None)));
+    let mut fetch = fetch.expect("granted");
+    let unknown = FetchItem::Gap { end: Location::new(9, 1), nonexistent: false };
+    assert_eq!(fetch.next().await, Ok(Some(unknown)));
+    assert_eq!(fetch.next().await, Ok(None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_malformed_track_ends_for_viewers_and_fetches_with_that_code() {
+    let mut world = World::new();
+    let mut publisher = world.publisher().await;
+    let track = world.room.on_stage("video-720p");
+    let viewer = world.viewer().await;
+    let ok = SubscribeOk { largest: Some(Location::new(5, 0)), ..SubscribeOk::default() };
+    let watch = viewer.subscribe(track.clone(), SubscribeOptions::default());
+    let (subscription, writer) = tokio::join!(watch, publisher.grant(&track, ok));
+    let mut subscription = subscription.expect("granted");
+    // It waits for group 5, which the publisher told of.
+    let (start, end) = (Location::new(5, 0), Location::new(5, 0));
+    let range = FetchRange::Standalone { track: track.clone(), start, end };
+    let waiting = viewer.fetch(range, Priority(1));
+    let malform = async {
+        let Item::Object(first) = object(4, 1, 10) else { unreachable!("an object") };
+        let end = Object { status: Status::EndOfGroup, payload: Bytes::new(), ..first };
+        writer.push(Item::Object(end));
+        assert_eq!(next(&mut subscription).await, Ok((4, 1)));
+        let Item::Object(mut after) = object(4, 7, 10) else { unreachable!("an object") };
+        after.subgroup.id = SubgroupId(1);
+        writer.push(Item::Object(after));
+        let given_up = timeout(LONG, subscription.recv()).await.expect("a reset");
+        let reset = SubgroupEnd::Reset(ResetCode::MalformedTrack);
+        let end = Item::End { group: GroupId(4), subgroup: SubgroupId(0), end: reset };
+        assert_eq!(given_up, Some(Received::Item(end)));
+        timeout(LONG, subscription.recv()).await.expect("an end")
+    };
+    let (fetched, done) = tokio::join!(waiting, malform);
+    assert!(matches!(done, Some(Received::Done { code: DoneCode::MalformedTrack, .. })), "{done:?}");
+    match fetched {
+        Err(Refused::Error { code, .. }) => assert_eq!(code, RequestCode::MalformedTrack),
+        other => panic!("{other:?}"),
+    }
+    // The publisher's session lives on, and the track can be asked for again.
+    let again = viewer.subscribe(track.clone(), SubscribeOptions::default());
+    let (subscription, writer) = tokio::join!(again, publisher.grant(&track, SubscribeOk::default()));
+    writer.push(object(6, 0, 10));
+    assert_eq!(next(&mut subscription.expect("granted")).await, Ok((6, 0)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_joiner_is_not_served_what_its_publisher_lets_expire() {
+    let mut world = World::new();
+    let mut publisher = world.publisher().await;
+    let track = world.room.on_stage("video-720p");
+    let viewer = world.viewer().await;
+    let properties =
+        TrackProperties { max_cache: Some(Duration::from_secs(2)), ..TrackProperties::default() };
+    let ok = SubscribeOk { properties: properties.encode(), ..SubscribeOk::default() };
+    let watch = viewer.subscribe(track.clone(), SubscribeOptions::default());
+    let (early, writer) = tokio::join!(watch, publisher.grant(&track, ok));
+    let mut early = early.expect("granted");
+    writer.push(object(1, 0, 10));
+    assert_eq!(next(&mut early).await, Ok((1, 0)));
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let late = world.viewer().await;
+    let mut late = late.subscribe(track, SubscribeOptions::default()).await.expect("granted");
+    writer.push(object(2, 0, 10));
+    assert_eq!(next(&mut late).await, Ok((2, 0)));
 }
 
 #[tokio::test(start_paused = true)]

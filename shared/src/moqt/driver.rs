@@ -9,8 +9,10 @@
 //! | `calls` | what the application asks |
 //! | `handles` | the task's end of each handle |
 //! | `request_io` | request streams |
-//! | `incoming` | the peer's data streams and datagrams |
+//! | `incoming` | the peer's data streams and datagrams, which `incoming::deliver` hands on |
 //! | `outgoing` | our data streams and datagrams |
+//! | `limits` | bounds of the data that a peer may make this side hold |
+//! | `padding` | padding that we send |
 
 use std::{
     hash::{BuildHasher, Hasher, RandomState},
@@ -36,7 +38,9 @@ pub(crate) mod calls;
 pub(crate) mod clock;
 mod handles;
 mod incoming;
+mod limits;
 mod outgoing;
+mod padding;
 mod request_io;
 mod task;
 #[cfg(test)]
@@ -45,6 +49,7 @@ mod tests;
 pub(crate) use aside::Refusal;
 use bell::{Bell, Ring, Target, lock};
 use calls::{Ask, Call};
+pub use limits::DataLimits;
 
 /// Calls that may wait for the session's task; callers wait for a place.
 const MAX_CALLS: usize = 64;
@@ -121,6 +126,8 @@ pub struct Config {
     pub max_queue_bytes: usize,
     /// Requests of the peer that may wait for `Requests::next`.
     pub max_pending_requests: usize,
+    /// How much of its data plane a peer may have kept here.
+    pub data_limits: DataLimits,
     /// How long the peer may take for its SETUP.
     pub setup_timeout: Duration,
     /// How much of its control plane a peer may have kept here.
@@ -142,6 +149,7 @@ impl Config {
             max_object_bytes: 8 << 20,
             max_queue_bytes: 16 << 20,
             max_pending_requests: 64,
+            data_limits: DataLimits::default(),
             setup_timeout: Duration::from_secs(10),
             limits: Limits::default(),
         }

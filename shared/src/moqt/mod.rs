@@ -23,7 +23,7 @@ pub mod track;
 pub mod wire;
 
 pub use code::{DoneCode, RequestCode, ResetCode, SessionCode};
-pub use driver::{Closed, Config, Grease, Limits, Role, Session, SessionError, start};
+pub use driver::{Closed, Config, DataLimits, Grease, Limits, Role, Session, SessionError, start};
 pub use name::{GroupId, Location, Namespace, ObjectId, Priority, SubgroupId, TrackName};
 pub use object::{Item, Object, Properties, Status, Subgroup, SubgroupEnd};
 pub use token::{AuthToken, TokenType};

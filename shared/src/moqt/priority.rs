@@ -7,11 +7,12 @@
 //! | 1 | sign: control and request streams are negative | control messages are small and decide the rest |
 //! | 8 | subscriber priority | rule 1 |
 //! | 8 | publisher priority | rule 2 |
-//! | 11 | rank of the group among those with open streams | rule 3, after the group order |
-//! | 4 | subgroup ID, the last value for all larger ones | rule 4 |
+//! | 15 | rank among the request's streams | rules 3 and 4: group order, then subgroup ID |
 //!
-//! A rank, not a group ID: it neither wraps nor depends on how far IDs jump, and two tracks of the same
-//! priority stand side by side, each with its most urgent group at 0.
+//! A rank, not IDs: it neither wraps nor depends on how far they jump, it tells all streams of a request
+//! apart, and two tracks of the same priority stand side by side, each with its most urgent stream at 0.
+
+use std::cmp::Ordering;
 
 use super::{GroupId, GroupOrder, Priority, SubgroupId};
 
@@ -19,31 +20,34 @@ use super::{GroupId, GroupOrder, Priority, SubgroupId};
 pub(crate) const CONTROL: i32 = -i32::MAX;
 /// Every request stream.
 pub(crate) const REQUEST: i32 = -i32::MAX + 1;
+/// Padding: after all else.
+pub(crate) const PADDING: i32 = i32::MAX;
 
-const RANK_BITS: u32 = 11;
-const SUBGROUP_BITS: u32 = 4;
+const RANK_BITS: u32 = 15;
+/// The last rank is left to padding.
+const MAX_RANK: i32 = (1 << RANK_BITS) - 2;
 
 /// The place of a data stream.
-pub(crate) fn send_order(
-    subscriber: Priority,
-    publisher: Priority,
-    rank: usize,
-    subgroup: SubgroupId,
-) -> i32 {
-    let rank = i32::try_from(rank).unwrap_or(i32::MAX).min((1 << RANK_BITS) - 1);
-    let subgroup = i32::try_from(subgroup.0).unwrap_or(i32::MAX).min((1 << SUBGROUP_BITS) - 1);
-    (i32::from(subscriber.0) << (8 + RANK_BITS + SUBGROUP_BITS))
-        | (i32::from(publisher.0) << (RANK_BITS + SUBGROUP_BITS))
-        | (rank << SUBGROUP_BITS)
-        | subgroup
+pub(crate) fn send_order(subscriber: Priority, publisher: Priority, rank: usize) -> i32 {
+    let rank = i32::try_from(rank).unwrap_or(i32::MAX).min(MAX_RANK);
+    (i32::from(subscriber.0) << (8 + RANK_BITS)) | (i32::from(publisher.0) << RANK_BITS) | rank
 }
 
-/// How many of `live` groups, in ascending order without repetition, leave before `group`.
-pub(crate) fn rank(live: &[GroupId], group: GroupId, order: GroupOrder) -> usize {
+/// Which of two groups of a request leaves first.
+pub(crate) fn compare_groups(one: GroupId, other: GroupId, order: GroupOrder) -> Ordering {
     match order {
-        GroupOrder::Ascending => live.partition_point(|&g| g < group),
-        GroupOrder::Descending => live.len() - live.partition_point(|&g| g <= group),
+        GroupOrder::Ascending => one.cmp(&other),
+        GroupOrder::Descending => other.cmp(&one),
     }
+}
+
+/// Which of two subgroups of a request leaves first, where the publisher finds them equally urgent.
+pub(crate) fn compare(
+    one: (GroupId, SubgroupId),
+    other: (GroupId, SubgroupId),
+    order: GroupOrder,
+) -> Ordering {
+    compare_groups(one.0, other.0, order).then(one.1.cmp(&other.1))
 }
 
 #[cfg(test)]
@@ -52,28 +56,29 @@ mod tests {
 
     #[test]
     fn rules_decide_one_after_the_other() {
-        let order = |s, p, r, g| send_order(Priority(s), Priority(p), r, SubgroupId(g));
+        let order = |s, p, r| send_order(Priority(s), Priority(p), r);
         // Each step is less urgent by one rule, though all later rules speak for it.
         let steps = [
             CONTROL,
             REQUEST,
-            order(0, 0, 0, 0),
-            order(0, 0, 0, 1),
-            order(0, 0, 1, 0),
-            order(0, 1, 0, 0),
-            order(1, 0, 0, 0),
-            order(1, 0, 5000, u64::MAX),
-            order(1, 1, 0, 0),
-            order(255, 255, usize::MAX, u64::MAX),
+            order(0, 0, 0),
+            order(0, 0, 1),
+            order(0, 1, 0),
+            order(1, 0, 0),
+            order(1, 0, 5000),
+            order(1, 1, 0),
+            order(255, 255, usize::MAX),
+            PADDING,
         ];
         assert!(steps.windows(2).all(|w| w[0] < w[1]), "{steps:?}");
     }
 
     #[test]
-    fn ranks_follow_the_group_order() {
-        let live = [GroupId(3), GroupId(7), GroupId(u64::MAX)];
-        let ranks = |order| live.map(|g| rank(&live, g, order));
-        assert_eq!(ranks(GroupOrder::Ascending), [0, 1, 2]);
-        assert_eq!(ranks(GroupOrder::Descending), [2, 1, 0]);
+    fn groups_go_in_their_order_and_subgroups_ascend() {
+        let mut lanes = [(3, 1), (7, 0), (u64::MAX, 2), (3, 0)].map(|(g, s)| (GroupId(g), SubgroupId(s)));
+        lanes.sort_by(|&a, &b| compare(a, b, GroupOrder::Descending));
+        assert_eq!(lanes.map(|(g, s)| (g.0, s.0)), [(u64::MAX, 2), (7, 0), (3, 0), (3, 1)]);
+        lanes.sort_by(|&a, &b| compare(a, b, GroupOrder::Ascending));
+        assert_eq!(lanes.map(|(g, s)| (g.0, s.0)), [(3, 0), (3, 1), (7, 0), (u64::MAX, 2)]);
     }
 }

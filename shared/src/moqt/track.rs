@@ -256,6 +256,8 @@ impl From<Priority> for FetchOptions {
 pub enum FetchItem {
     /// The next object in the range.
     Object(Object),
+    /// The next one, which was published as a datagram: it has no subgroup.
+    Datagram(Object),
     /// No objects up to this location: they never were (`true`) or are not known (`false`).
     Gap {
         /// Last location of the gap.
@@ -263,6 +265,12 @@ pub enum FetchItem {
         /// Whether it is known that there never were any.
         nonexistent: bool,
     },
+}
+
+impl From<Object> for FetchItem {
+    fn from(object: Object) -> Self {
+        Self::Object(object)
+    }
 }
 
 /// Namespaces that come and go under a prefix.
@@ -285,6 +293,8 @@ pub struct WriterStats {
     pub skipped_objects: u64,
     /// Groups of which something was let go.
     pub skipped_groups: u64,
+    /// Subgroups and datagrams that a delivery timeout let go (draft-18 §8).
+    pub timed_out: u64,
 }
 
 /// Whether a fetch's end is also its track's.

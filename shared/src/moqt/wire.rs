@@ -12,10 +12,12 @@
 //! | `parameters` | message parameters as bytes |
 //! | `token` | authorization tokens as bytes |
 //! | `properties` | properties of tracks and objects |
+//! | `object` | what the engine heeds of an object's properties |
 //! | `chunks` | received bytes in a row |
 //! | `data` | subgroup streams |
 //! | `fetch` | fetch streams |
 //! | `datagram` | datagrams |
+//! | `padding` | padding |
 
 mod body;
 mod chunks;
@@ -25,6 +27,8 @@ mod datagram;
 mod fetch;
 mod field;
 mod message;
+mod object;
+pub(crate) mod padding;
 mod parameters;
 mod properties;
 #[cfg(test)]
@@ -32,13 +36,14 @@ mod tests;
 mod token;
 
 pub use data::{ObjectReader, StreamHeader, SubgroupHeader, encode_object_header};
-pub use datagram::{Datagram, encode_datagram};
+pub use datagram::{Datagram, encode_datagram, put_datagram};
 pub use fetch::{FetchEncoder, FetchReader};
 pub use message::{
     Fetch, FetchOk, Goaway, Message, Parameters, Publish, PublishBlocked, PublishDone, PublishNamespace,
     Redirect, RequestError, RequestOk, RequestUpdate, Setup, Subscribe, SubscribeNamespace, SubscribeOk,
     SubscribeTracks, TrackStatus, WireFetchRange,
 };
+pub use object::{IMMUTABLE_PROPERTIES, ObjectProperties, PRIOR_GROUP_ID_GAP, PRIOR_OBJECT_ID_GAP};
 pub use properties::{Property, TrackProperties};
 pub use token::{Token, TokenAlias};
 
@@ -94,4 +99,7 @@ pub enum ObjectError {
         /// What is taken.
         limit: usize,
     },
+    /// Its track is malformed: the subscription or fetch ends, the session lives on (draft-18 §2.4.2).
+    #[error("the track is malformed: {0}")]
+    Malformed(String),
 }

@@ -1,5 +1,9 @@
 use bytes::Bytes;
-use shared::moqt::{ObjectId, Priority, Properties, Subgroup, SubgroupEnd, SubgroupId};
+use shared::moqt::{
+    FetchItem,
+    GroupOrder::{self, Ascending, Descending},
+    Object, ObjectId, Priority, Properties, ResetCode, Status, Subgroup, SubgroupEnd, SubgroupId,
+};
 
 use super::*;
 
@@ -96,15 +100,87 @@ fn what_the_publisher_told_of_is_waited_for() {
 fn a_fetch_gets_what_is_there_in_order() {
     let now = Instant::now();
     let mut cache = Cache::new(1 << 20, AGE);
-    assert_eq!(cache.range(Location::new(0, 0), Location::new(9, 9)), Err(Missing::Nothing));
-    for item in [object(3, 1, 1, 1), object(3, 0, 0, 1), object(3, 0, 2, 1), object(4, 0, 0, 1)] {
+    assert_eq!(cache.range(Location::new(0, 0), Location::new(9, 9), Ascending), Err(Missing::Nothing));
+    for item in [object(3, 0, 0, 1), object(3, 1, 1, 1), object(3, 0, 2, 1), object(4, 0, 0, 1)] {
         cache.push(now, &item);
     }
-    let answer = cache.range(Location::new(3, 1), Location::new(3, u64::MAX)).expect("an answer");
-    let ids: Vec<_> = answer.objects.iter().map(|object| object.id.0).collect();
-    assert_eq!(ids, [1, 2]);
-    let all = cache.range(Location::new(0, 0), Location::new(9, u64::MAX)).expect("an answer");
-    assert_eq!((all.objects.len(), all.end), (4, Location::new(4, 0)));
-    assert_eq!(cache.range(Location::new(4, 1), Location::new(5, 0)), Err(Missing::Range));
-    assert_eq!(cache.range(Location::new(4, 0), Location::new(3, 0)), Err(Missing::Range));
+    let answer = cache.range(Location::new(3, 1), Location::new(3, u64::MAX), Ascending).expect("an answer");
+    assert_eq!(told(&answer), ["3/1", "3/2"]);
+    let all = cache.range(Location::new(0, 0), Location::new(9, u64::MAX), Ascending).expect("an answer");
+    assert_eq!(told(&all), ["..2/max", "3/0", "3/1", "3/2", "4/0"]);
+    assert_eq!(all.end, Location::new(4, 0));
+    assert_eq!(cache.range(Location::new(4, 1), Location::new(5, 0), Ascending), Err(Missing::Range));
+    assert_eq!(cache.range(Location::new(4, 0), Location::new(3, 0), Ascending), Err(Missing::Range));
+}
+
+/// An answer in short: objects by location, and "..end" where objects are not known.
+fn told(answer: &Answer) -> Vec<String> {
+    let end = |at: Location| match at.object {
+        ObjectId(u64::MAX) => format!("..{}/max", at.group),
+        object => format!("..{}/{object}", at.group),
+    };
+    let piece = |piece: &Piece| match &piece.item {
+        FetchItem::Object(object) | FetchItem::Datagram(object) => {
+            format!("{}/{}", object.subgroup.group, object.id)
+        }
+        FetchItem::Gap { end: at, nonexistent } => {
+            assert!(!nonexistent);
+            end(*at)
+        }
+    };
+    answer.pieces.iter().map(piece).collect()
+}
+
+fn ask(cache: &Cache, order: GroupOrder, from: (u64, u64), to: (u64, u64)) -> Vec<String> {
+    let (from, to) = (Location::new(from.0, from.1), Location::new(to.0, to.1));
+    told(&cache.range(from, to, order).expect("an answer"))
+}
+
+#[test]
+fn what_may_exist_and_is_not_here_is_told_as_unknown() {
+    let now = Instant::now();
+    let mut cache = Cache::new(2_500, AGE);
+    cache.heard_of(Some(Location::new(6, 0)));
+    assert_eq!(ask(&cache, Ascending, (2, 0), (6, 0)), ["..6/0"]);
+    for (group, id) in [(5, 2), (5, 3), (6, 0), (6, 1), (8, 0)] {
+        cache.push(now, &object(group, 0, id, 10));
+    }
+    // The relay came in the middle of group 5; groups 6 to 8 are here as a whole.
+    assert_eq!(
+        ask(&cache, Ascending, (2, 0), (9, 0)),
+        ["..5/1", "5/2", "5/3", "..5/max", "6/0", "6/1", "8/0"]
+    );
+    assert_eq!(ask(&cache, Ascending, (6, 0), (9, 0)), ["6/0", "6/1", "8/0"]);
+    assert_eq!(ask(&cache, Descending, (6, 0), (9, 0)), ["8/0", "6/0", "6/1"]);
+    assert_eq!(ask(&cache, Descending, (5, 3), (6, 0)), ["6/0", "..5/2", "5/3", "..5/max"]);
+    // An abandoned subgroup may have had more, and so may what was let go.
+    let end = SubgroupEnd::Reset(ResetCode::DeliveryTimeout);
+    cache.push(now, &Item::End { group: GroupId(6), subgroup: SubgroupId(0), end });
+    assert_eq!(ask(&cache, Ascending, (6, 0), (8, 0)), ["6/0", "6/1", "..7/max", "8/0"]);
+    cache.push(now, &object(9, 0, 0, 2_000));
+    assert_eq!(ask(&cache, Ascending, (6, 0), (9, 0)), ["..7/max", "8/0", "9/0"]);
+}
+
+#[test]
+fn an_object_is_served_no_longer_than_its_publisher_allows() {
+    let start = Instant::now();
+    let second = Duration::from_secs(1);
+    let mut cache = Cache::new(1 << 20, AGE);
+    cache.set_duration(Some(3 * second));
+    cache.push(start, &object(1, 0, 0, 10));
+    cache.push(start + 2 * second, &object(1, 0, 1, 10));
+    cache.expire(start + 3 * second);
+    assert_eq!(locations(cache.replay(None)), [(1, 0), (1, 1)]);
+    let answer = cache.range(Location::new(1, 0), Location::new(1, 9), Ascending).expect("an answer");
+    let until: Vec<_> = answer.pieces.iter().map(|piece| piece.good_until).collect();
+    assert_eq!(until, [Some(start + 3 * second), Some(start + 5 * second)]);
+    let before = cache.bytes();
+    cache.expire(start + 4 * second);
+    assert_eq!(cache.bytes(), before / 2);
+    assert_eq!(cache.take_evicted(), 1);
+    assert_eq!(cache.replay(None).count(), 0, "a group without its front is of no use to a joiner");
+    assert!(!cache.has_start());
+    assert_eq!(ask(&cache, Ascending, (1, 0), (1, 9)), ["..1/0", "1/1"]);
+    cache.expire(start + 6 * second);
+    assert_eq!(ask(&cache, Ascending, (1, 0), (1, 9)), ["..1/1"]);
 }

@@ -6,9 +6,9 @@ use tokio::sync::oneshot;
 
 use super::{bell::Port, handles::Handle, task::Task};
 use crate::moqt::{
-    FetchItem, FetchOptions, GroupId, Namespace, NamespaceEvent, PublishOffer, Refused, SubscribeOk,
-    SubscribeOptions, TrackName, TrackStatusOk,
-    session::{Stream, inbox::Inbox, outbox::Outbox},
+    FetchItem, FetchOptions, GroupId, GroupOrder, Namespace, NamespaceEvent, PublishOffer, Refused,
+    SubscribeOk, SubscribeOptions, TrackName, TrackStatusOk,
+    session::{Stream, inbox::Inbox, outbox::Outbox, record::FetchRecord},
     track::{Life, Reading},
     wire::WireFetchRange,
 };
@@ -124,10 +124,17 @@ impl Task {
     pub(super) fn call(&mut self, Call { stream, what }: Call) {
         let (asked, handle) = match what {
             What::Subscribe { track, options, port, reply } => {
+                port.lock().inbox.limit(self.limits.reader_bytes, self.limits.reader_items);
                 let asked = self.core.subscribe(stream, track, &options);
                 (asked, Handle::subscription(port, reply))
             }
             What::Fetch { range, options, port, reply } => {
+                let known = match &range {
+                    Range::Plain(WireFetchRange::Standalone { start, end, .. }) => Some((*start, *end)),
+                    Range::Plain(WireFetchRange::Relative { .. } | WireFetchRange::Absolute { .. })
+                    | Range::Relative { .. }
+                    | Range::Absolute { .. } => None,
+                };
                 let range = match range {
                     Range::Plain(range) => Some(range),
                     Range::Relative { joining, groups } => self
@@ -147,7 +154,9 @@ impl Task {
                         retry_after: None,
                     }),
                 };
-                (asked, Handle::Fetch { port, reply: Some(reply), held: None })
+                port.lock().limit(self.limits.reader_bytes, self.limits.reader_items);
+                let record = Box::new(FetchRecord::new(GroupOrder::Ascending, known));
+                (asked, Handle::Fetch { port, reply: Some(reply), held: None, record })
             }
             What::Announce { namespace, port, reply } => {
                 (self.core.announce(stream, namespace), Handle::Announce { port, reply: Some(reply) })

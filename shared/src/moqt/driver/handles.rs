@@ -14,6 +14,7 @@ use crate::moqt::{
         fetchbox::{self, Fetchbox},
         inbox::Inbox,
         outbox::{self, Outbox},
+        record::{FetchRecord, Record},
     },
     track::{Life, Reading, Telling, Told},
     wire::TrackProperties,
@@ -33,6 +34,7 @@ pub(super) enum Handle {
         blocked: Vec<u64>,
         /// The track's default priority.
         priority: Priority,
+        record: Box<Record>,
     },
     /// The peer fetches.
     Serve { port: Arc<Port<Fetchbox>>, out: Option<u64> },
@@ -42,6 +44,7 @@ pub(super) enum Handle {
         reply: Option<Reply<()>>,
         /// Its stream, where that waits for the reader.
         held: Option<u64>,
+        record: Box<FetchRecord>,
     },
     /// The peer announces.
     Hear(Arc<Port<Life>>),
@@ -59,7 +62,13 @@ pub(super) enum Handle {
 
 impl Handle {
     pub(super) fn subscription(port: Arc<Port<Reading>>, reply: Reply<SubscribeOk>) -> Self {
-        Self::Subscription { port, reply: Some(reply), blocked: Vec::new(), priority: Priority::default() }
+        Self::Subscription {
+            port,
+            reply: Some(reply),
+            blocked: Vec::new(),
+            priority: Priority::default(),
+            record: Box::default(),
+        }
     }
 
     /// The peer, or the session's end, refuses what it asked for.
@@ -281,9 +290,9 @@ impl Task {
     }
 
     fn look_at_serve(&mut self, stream: Stream, port: &Port<Fetchbox>) {
-        let (answer, is_left) = {
+        let (answer, left) = {
             let mut fetchbox = port.lock();
-            (fetchbox.take_answer(), fetchbox.is_left())
+            (fetchbox.take_answer(), fetchbox.left())
         };
         let Some(Handle::Serve { out, .. }) = self.handles.get(&stream) else { return };
         let out = *out;
@@ -295,11 +304,11 @@ impl Task {
             Some(fetchbox::Answer::Reject(code, reason)) => return self.core.refuse(stream, code, &reason),
             None => {}
         }
-        if is_left {
+        if let Some(code) = left {
             if let Some(id) = out {
-                self.reset_out(id, ResetCode::InternalError);
+                self.reset_out(id, code);
             }
-            self.core.cancel(stream, ResetCode::InternalError);
+            self.core.cancel(stream, code);
         } else if let Some(id) = out {
             let order = port.lock().place();
             self.set_order(id, order);
@@ -448,7 +457,11 @@ impl Task {
     pub(super) fn asked(&mut self, stream: Stream, asked: Asked) {
         let (handle, request) = match asked {
             Asked::Subscribe(track, options) => {
-                let port = Port::new(&self.bell, stream, Outbox::new(options, self.budget.clone()));
+                let port = Port::new(
+                    &self.bell,
+                    stream,
+                    Outbox::new(options, self.budget.clone()).within(self.limits),
+                );
                 let request = SubscribeRequest::new(track, options, Arc::clone(&port));
                 (Handle::Publish(port), Request::Subscribe(request))
             }
@@ -468,11 +481,15 @@ impl Task {
                 (Handle::Tell(port), Request::SubscribeNamespace(request))
             }
             Asked::Publish(track, offer) => {
-                let port = Port::new(&self.bell, stream, Reading::offered());
+                let mut reading = Reading::offered();
+                reading.inbox.limit(self.limits.reader_bytes, self.limits.reader_items);
+                let port = Port::new(&self.bell, stream, reading);
                 let priority = default_priority(&offer.ok);
                 let request = PublishRequest::new(track, offer, stream, Arc::clone(&port));
                 self.ring_parked();
-                let handle = Handle::Subscription { port, reply: None, blocked: Vec::new(), priority };
+                let record = Box::default();
+                let handle =
+                    Handle::Subscription { port, reply: None, blocked: Vec::new(), priority, record };
                 (handle, Request::Publish(request))
             }
             Asked::Status(track) => {

@@ -1,9 +1,11 @@
-//! The peer's data streams and datagrams: bytes to objects, objects to their reader.
+//! The peer's data streams: which request each belongs to, and how it ends. What comes on them goes to
+//! its reader in `deliver`.
 
 use std::{
+    cmp::Reverse,
     sync::Arc,
     task::{Context, Poll},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use bytes::{Bytes, BytesMut};
@@ -16,22 +18,19 @@ use super::{
 };
 use crate::{
     moqt::{
-        DoneCode, FetchItem, GroupId, Item, Received, Refused, RequestCode, ResetCode, SessionCode,
-        SubgroupEnd, SubgroupId,
+        GroupId, Priority, ResetCode, SessionCode, SubgroupEnd, SubgroupId,
         session::{Alias, Input, Stream},
-        wire::{Datagram, FetchReader, ObjectError, ObjectReader, StreamHeader, SubgroupHeader, WireError},
+        wire::{FetchReader, ObjectReader, StreamHeader, SubgroupHeader, WireError},
     },
     transport::{RecvStream, StreamError},
 };
+
+mod deliver;
 
 /// Bytes taken off a stream at once.
 const READ: usize = 64 << 10;
 /// Reads before other things get their turn.
 const TURN: usize = 32;
-/// Streams of subscriptions that are not answered yet; past it the oldest is stopped.
-const MAX_PARKED: usize = 64;
-/// How long such a stream waits for SUBSCRIBE_OK.
-const PARKED: Duration = Duration::from_secs(5);
 
 /// A unidirectional stream of the peer.
 pub(super) struct In {
@@ -53,6 +52,7 @@ enum State {
         stream: Stream,
         header: SubgroupHeader,
         subgroup: Option<SubgroupId>,
+        urgency: Urgency,
         reader: ObjectReader,
     },
     Fetch {
@@ -71,6 +71,14 @@ enum Step {
     Wait,
     /// It is over.
     Over,
+}
+
+/// How urgent a stream is to its reader, the lesser the more: by its publisher's priority, then the newer
+/// group, then the lower subgroup.
+type Urgency = (Priority, Reverse<GroupId>, Option<SubgroupId>);
+
+fn urgency(header: &SubgroupHeader, default: Priority) -> Urgency {
+    (header.priority.unwrap_or(default), Reverse(header.group), header.subgroup)
 }
 
 impl In {
@@ -214,12 +222,21 @@ impl Task {
                 self.parked.retain(|&p| p != id);
                 let priority = match self.handles.get(&stream) {
                     Some(Handle::Subscription { priority, .. }) => *priority,
-                    _ => crate::moqt::Priority::default(),
+                    _ => Priority::default(),
                 };
+                self.core.data_began(stream);
+                let urgency = urgency(&header, priority);
+                if self.core.open_streams(stream) > self.limits.streams as u64
+                    && !self.make_room(stream, urgency)
+                {
+                    input.stop(ResetCode::ExcessiveLoad);
+                    self.core.data_ended(stream);
+                    return Step::Over;
+                }
                 let mut reader = ObjectReader::subgroup(header, priority, self.max_object_bytes);
                 reader.push(rest);
-                self.core.data_began(stream);
-                input.state = State::Subgroup { stream, header, subgroup: header.subgroup, reader };
+                let subgroup = header.subgroup;
+                input.state = State::Subgroup { stream, header, subgroup, urgency, reader };
                 Step::More
             }
             Alias::Retired => {
@@ -229,11 +246,11 @@ impl Task {
             }
             Alias::Unknown => {
                 if !matches!(input.state, State::Parked { .. }) {
-                    let until = now() + PARKED;
+                    let until = now() + self.limits.unknown_for;
                     input.state = State::Parked { header, rest, until };
                     self.parked.push_back(id);
                     self.wake_by(Some(until));
-                    if self.parked.len() > MAX_PARKED
+                    if self.parked.len() > self.limits.unknown_streams
                         && let Some(oldest) = self.parked.pop_front()
                         && let Some(mut oldest) = self.ins.remove(&oldest)
                     {
@@ -243,126 +260,6 @@ impl Task {
                 Step::Wait
             }
         }
-    }
-
-    /// Hands whole objects on. `None`: more bytes are needed.
-    fn deliver(
-        &mut self,
-        stream: Stream,
-        reader: &mut ObjectReader,
-        subgroup: &mut Option<SubgroupId>,
-        id: u64,
-    ) -> Result<Option<Step>, WireError> {
-        let Some(Handle::Subscription { port, blocked, .. }) = self.handles.get_mut(&stream) else {
-            return Ok(Some(Step::Over));
-        };
-        loop {
-            if port.lock().inbox.hold_back() {
-                blocked.push(id);
-                return Ok(Some(Step::Wait));
-            }
-            match reader.next() {
-                Ok(Some(object)) => {
-                    *subgroup = Some(object.subgroup.id);
-                    let bytes = object.payload.len() + object.properties.0.len();
-                    port.lock().inbox.push(Received::Item(Item::Object(object)), bytes);
-                }
-                Ok(None) => return Ok(None),
-                Err(ObjectError::Wire(error)) => return Err(error),
-                Err(error @ ObjectError::TooLarge { .. }) => {
-                    let done = Received::Done { code: DoneCode::ExcessiveLoad, reason: error.to_string() };
-                    let mut reading = port.lock();
-                    reading.inbox.push(done, 0);
-                    reading.inbox.end();
-                    drop(reading);
-                    self.core.cancel(stream, ResetCode::ExcessiveLoad);
-                    return Ok(Some(Step::Over));
-                }
-            }
-        }
-    }
-
-    fn deliver_fetch(
-        &mut self,
-        stream: Stream,
-        reader: &mut FetchReader,
-        id: u64,
-    ) -> Result<Option<Step>, WireError> {
-        let Some(Handle::Fetch { port, held, .. }) = self.handles.get_mut(&stream) else {
-            return Ok(Some(Step::Over));
-        };
-        loop {
-            if port.lock().hold_back() {
-                *held = Some(id);
-                return Ok(Some(Step::Wait));
-            }
-            match reader.next() {
-                Ok(Some(item)) => {
-                    let bytes = match &item {
-                        FetchItem::Object(object) => object.payload.len() + object.properties.0.len(),
-                        FetchItem::Gap { .. } => 0,
-                    };
-                    port.lock().push(Ok(item), bytes);
-                }
-                Ok(None) => return Ok(None),
-                Err(ObjectError::Wire(error)) => return Err(error),
-                Err(error @ ObjectError::TooLarge { .. }) => {
-                    fail_fetch(port, &error.to_string());
-                    self.core.cancel(stream, ResetCode::ExcessiveLoad);
-                    return Ok(Some(Step::Over));
-                }
-            }
-        }
-    }
-
-    /// The stream ended: in order, or reset with a code.
-    fn ended(&mut self, state: &State, reset: Option<ResetCode>) -> Result<(), WireError> {
-        match state {
-            State::Header(bytes) if reset.is_none() && !bytes.is_empty() => {
-                Err(violation("a stream ended in the middle of its header"))
-            }
-            State::Header(_) | State::Parked { .. } | State::Padding => Ok(()),
-            State::Control => {
-                self.core.handle(now(), Input::ControlEnded);
-                Ok(())
-            }
-            State::Subgroup { stream, header, subgroup, reader } => {
-                if reset.is_none() && !reader.is_between_objects() {
-                    return Err(violation("a subgroup stream ended in the middle of an object"));
-                }
-                let end = reset.map_or(SubgroupEnd::Finished, SubgroupEnd::Reset);
-                self.end_subgroup(*stream, header.group, *subgroup, end);
-                Ok(())
-            }
-            State::Fetch { stream, reader } => {
-                if reset.is_none() && !reader.is_between_objects() {
-                    return Err(violation("a fetch stream ended in the middle of an object"));
-                }
-                if let Some(Handle::Fetch { port, .. }) = self.handles.get(stream) {
-                    match reset {
-                        None => port.lock().end(),
-                        Some(code) => fail_fetch(port, &format!("the publisher gave it up with {code}")),
-                    }
-                }
-                self.core.fetch_over(*stream);
-                Ok(())
-            }
-        }
-    }
-
-    fn end_subgroup(
-        &mut self,
-        stream: Stream,
-        group: GroupId,
-        subgroup: Option<SubgroupId>,
-        end: SubgroupEnd,
-    ) {
-        if let Some(subgroup) = subgroup
-            && let Some(Handle::Subscription { port, .. }) = self.handles.get(&stream)
-        {
-            port.lock().inbox.push(Received::Item(Item::End { group, subgroup, end }), 0);
-        }
-        self.core.data_ended(stream);
     }
 
     /// The reader gave up some groups.
@@ -377,11 +274,30 @@ impl Task {
             .map(|(id, _)| *id)
             .collect();
         for id in ids {
-            let Some(mut input) = self.ins.remove(&id) else { continue };
-            input.stop(ResetCode::Cancelled);
-            if let State::Subgroup { stream, header, subgroup, .. } = &input.state {
-                self.end_subgroup(*stream, header.group, *subgroup, SubgroupEnd::Reset(ResetCode::Cancelled));
+            self.stop_subgroup(id, ResetCode::Cancelled);
+        }
+    }
+
+    fn stop_subgroup(&mut self, id: u64, code: ResetCode) {
+        let Some(mut input) = self.ins.remove(&id) else { return };
+        input.stop(code);
+        if let State::Subgroup { stream, header, subgroup, .. } = &input.state {
+            self.end_subgroup(*stream, header.group, *subgroup, SubgroupEnd::Reset(code));
+        }
+    }
+
+    /// Stops the least urgent stream of a subscription; `false` where none is less urgent than this.
+    fn make_room(&mut self, stream: Stream, than: Urgency) -> bool {
+        let of_it = self.ins.iter().filter_map(|(id, input)| match &input.state {
+            State::Subgroup { stream: s, urgency, .. } if *s == stream => Some((*urgency, *id)),
+            _ => None,
+        });
+        match of_it.max().filter(|(urgency, _)| *urgency > than) {
+            Some((_, id)) => {
+                self.stop_subgroup(id, ResetCode::ExcessiveLoad);
+                true
             }
+            None => false,
         }
     }
 
@@ -418,29 +334,6 @@ impl Task {
         }
         None
     }
-
-    pub(super) fn take_datagram(&mut self, datagram: Bytes) {
-        let (alias, priority, mut object) = match Datagram::decode(datagram) {
-            Ok(Datagram::Object { alias, priority, object }) => (alias, priority, object),
-            Ok(Datagram::Padding) => return,
-            Err(error) => return self.core.close(error.code, &error.reason),
-        };
-        let Alias::Known(stream) = self.core.alias(alias) else { return };
-        let Some(Handle::Subscription { port, priority: default, .. }) = self.handles.get(&stream) else {
-            return;
-        };
-        object.subgroup.priority = priority.unwrap_or(*default);
-        let bytes = object.payload.len() + object.properties.0.len();
-        port.lock().inbox.push_or_drop(Received::Item(Item::Datagram(object)), bytes);
-    }
-}
-
-fn fail_fetch(port: &super::handles::FetchPort, reason: &str) {
-    let mut inbox = port.lock();
-    let refused =
-        Refused::Error { code: RequestCode::InternalError, reason: reason.to_owned(), retry_after: None };
-    inbox.push(Err(refused), 0);
-    inbox.end();
 }
 
 fn violation(reason: &str) -> WireError {

@@ -26,8 +26,8 @@ use crate::{
     transport::{SendStream, StreamError},
 };
 
-/// Datagrams handed over before other things get their turn.
-const DATAGRAMS: usize = 64;
+/// Datagrams handed over before more urgent things are looked for.
+const DATAGRAMS: usize = 8;
 /// Writes on one stream before more urgent ones are looked for.
 const TURN: usize = 8;
 
@@ -38,7 +38,8 @@ pub(super) struct Out {
     stream: Stream,
     /// `None` for a fetch.
     lane: Option<LaneId>,
-    chunks: Vec<Bytes>,
+    /// What is being written: all of it is, once they are empty.
+    chunks: [Bytes; 2],
     is_finished: bool,
     expires: Option<Instant>,
     ring: Arc<Ring>,
@@ -69,7 +70,16 @@ pub(super) fn give(task: &mut Task, mut send: SendStream) -> Option<SendStream> 
     }
     let ring = task.bell.ring(Target::Out(id));
     ring.ring();
-    let out = Out { send, order, stream, lane, chunks: Vec::new(), is_finished: false, expires: None, ring };
+    let out = Out {
+        send,
+        order,
+        stream,
+        lane,
+        chunks: Default::default(),
+        is_finished: false,
+        expires: None,
+        ring,
+    };
     task.outs.insert(id, out);
     None
 }
@@ -102,11 +112,19 @@ impl Task {
         let mut cx = Context::from_waker(&waker);
         let mut turns = 0;
         while !out.is_finished {
-            if out.chunks.is_empty() {
+            if out.chunks.iter().all(Bytes::is_empty) {
                 if turns >= TURN {
                     return Step::Later;
                 }
                 turns += 1;
+                if let Some(Handle::Serve { port, .. }) = self.handles.get(&out.stream) {
+                    // Objects of a fetch differ in how urgent their publisher finds them.
+                    let order = port.lock().place();
+                    if order != out.order {
+                        out.order = order;
+                        out.send.set_order(order);
+                    }
+                }
                 match self.next_of(id, out.stream, out.lane) {
                     Some(Next::Write(chunks)) => out.chunks = chunks,
                     Some(Next::Finish(expires)) => {
@@ -126,7 +144,7 @@ impl Task {
                 continue;
             }
             match out.send.poll_write(&mut cx, &mut out.chunks) {
-                Poll::Ready(Ok(_)) => out.chunks.retain(|chunk| !chunk.is_empty()),
+                Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(StreamError::Peer(_))) => {
                     out.send.reset(ResetCode::Cancelled.0);
                     return Step::Over;
@@ -204,10 +222,11 @@ impl Task {
 
     /// Moves what an outbox has for the connection.
     pub(super) fn move_outbox(&mut self, stream: Stream, port: &Port<Outbox>) {
-        let (resets, dirty, orders, waits, deadline) = {
+        let (resets, dirty, orders, waits, datagrams, deadline) = {
             let mut outbox = port.lock();
-            let resets = outbox.take_resets();
-            (resets, outbox.take_dirty(), outbox.take_orders(), outbox.waiting().is_some(), outbox.deadline())
+            let (resets, dirty, orders) = (outbox.take_resets(), outbox.take_dirty(), outbox.take_orders());
+            let waits = outbox.waiting().is_some();
+            (resets, dirty, orders, waits, outbox.datagram_place(), outbox.deadline())
         };
         for (id, code) in resets {
             self.reset_out(id, code);
@@ -220,10 +239,8 @@ impl Task {
                 self.urgent.insert((out.order, id));
             }
         }
-        for _ in 0..DATAGRAMS {
-            let Some(datagram) = port.lock().next_datagram(now()) else { break };
-            // One that is too large for the path is lost, as the draft has it (draft-18 §11.3).
-            let _ = self.connection.send_datagram(datagram);
+        if let Some(order) = datagrams {
+            self.urgent_datagrams.insert((order, stream));
         }
         self.wake_by(deadline);
         if waits {
@@ -233,6 +250,36 @@ impl Task {
         if let Some((code, reason, streams)) = done {
             self.core.publish_done(stream, code, &reason, streams);
         }
+    }
+
+    /// Does the most urgent of what can go on; `false` where there is nothing. Datagrams go before streams
+    /// of the same place: they are small, and nothing waits behind them.
+    pub(super) fn send_most_urgent(&mut self) -> bool {
+        let stream = self.urgent.first().map(|(order, _)| *order);
+        match self.urgent_datagrams.first() {
+            Some(&(order, request)) if stream.is_none_or(|stream| order <= stream) => {
+                self.urgent_datagrams.pop_first();
+                self.send_datagrams(request);
+            }
+            _ => match self.urgent.pop_first() {
+                Some((_, id)) => self.look_at_out(id),
+                None => return false,
+            },
+        }
+        true
+    }
+
+    fn send_datagrams(&mut self, stream: Stream) {
+        let Some(Handle::Publish(port)) = self.handles.get(&stream) else { return };
+        let mut outbox = port.lock();
+        for _ in 0..DATAGRAMS {
+            let Some(datagram) = outbox.next_datagram(now()) else { break };
+            // One that is too large for the path is lost, as the draft has it (draft-18 §11.3).
+            let _ = self.connection.send_datagram(datagram);
+        }
+        // More of them, or the subscription's end, may have waited for this.
+        drop(outbox);
+        port.ring();
     }
 
     pub(super) fn set_order(&mut self, id: u64, order: i32) {
@@ -270,6 +317,9 @@ impl Task {
             let Some(out) = self.outs.get(&id) else { continue };
             let (stream, lane) = (out.stream, out.lane);
             self.reset_out(id, ResetCode::DeliveryTimeout);
+            if let Some(Handle::Publish(port)) = self.handles.get(&stream) {
+                port.lock().timed_out_under_way();
+            }
             self.out_gone(id, stream, lane);
         }
         self.outs.values().filter_map(|out| out.expires).min()

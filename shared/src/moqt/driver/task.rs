@@ -12,7 +12,7 @@ use std::{
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
-    Config, SessionError, Wishes,
+    Config, DataLimits, SessionError, Wishes,
     bell::{Bell, Ring, Target, lock},
     calls::Call,
     clock::now,
@@ -54,6 +54,7 @@ pub(super) struct Task {
     pub(super) max_object_bytes: usize,
     /// What may wait on a request stream for the peer to read.
     pub(super) unread_bytes: usize,
+    pub(super) limits: DataLimits,
     pub(super) ready: Option<oneshot::Sender<Peer>>,
     pub(super) is_ready: bool,
     pub(super) control: Option<SendStream>,
@@ -69,6 +70,8 @@ pub(super) struct Task {
     pub(super) outs: HashMap<u64, Out>,
     /// Our data streams that can go on, most urgent first.
     pub(super) urgent: BTreeSet<(i32, u64)>,
+    /// Requests with datagrams that can go, most urgent first.
+    pub(super) urgent_datagrams: BTreeSet<(i32, Stream)>,
     /// Requests with data that waits for a stream.
     pub(super) wants_stream: BTreeSet<Stream>,
     pub(super) spare: Option<SendStream>,
@@ -125,6 +128,7 @@ impl Task {
             budget: Budget::new(config.max_queue_bytes),
             max_object_bytes: config.max_object_bytes,
             unread_bytes: config.limits.unread_bytes,
+            limits: config.data_limits,
             ends,
             ready: Some(ready),
             is_ready: false,
@@ -140,6 +144,7 @@ impl Task {
             parked: VecDeque::new(),
             outs: HashMap::new(),
             urgent: BTreeSet::new(),
+            urgent_datagrams: BTreeSet::new(),
             wants_stream: BTreeSet::new(),
             spare: None,
             drained: Vec::new(),
@@ -429,13 +434,11 @@ impl Future for Task {
             let target = task.bell.next(cx.waker());
             match target {
                 Some(target) => task.look(target),
-                None => match task.urgent.pop_first() {
-                    Some((_, id)) => task.look_at_out(id),
-                    None => {
-                        task.check_drained();
-                        return Poll::Pending;
-                    }
-                },
+                None if task.send_most_urgent() => {}
+                None => {
+                    task.check_drained();
+                    return Poll::Pending;
+                }
             }
             task.settle();
             task.wake_by(task.core.deadline());

@@ -13,10 +13,13 @@ use crate::{
 
 mod control;
 mod ends;
+mod hostile;
 mod joining;
+mod malformed;
 mod namespaces;
 mod order;
 mod publish;
+mod resets;
 mod status;
 mod updates;
 

@@ -6,13 +6,15 @@ use bytes::{Bytes, BytesMut};
 
 use super::outbox::Next;
 use crate::moqt::{
-    EndOfTrack, Location, Object, Priority, Properties, RequestCode,
+    EndOfTrack, FetchItem, Location, Priority, Properties, RequestCode, ResetCode,
     priority::send_order,
     wire::{FetchEncoder, RequestId},
 };
 
 /// Bytes that may wait; past it the writer waits.
 pub(crate) const MAX_BYTES: usize = 1 << 20;
+/// What an item costs beside its bytes.
+const OVERHEAD: usize = 96;
 
 /// How a FETCH was answered by the application.
 #[derive(Debug)]
@@ -28,11 +30,11 @@ pub(crate) enum Answer {
 pub(crate) struct Fetchbox {
     answer: Option<Answer>,
     is_answered: bool,
-    queue: VecDeque<Object>,
+    queue: VecDeque<FetchItem>,
     bytes: usize,
     is_finished: bool,
-    /// The writer is gone without finishing.
-    is_left: bool,
+    /// The writer is gone without finishing: what the stream is reset with.
+    left: Option<ResetCode>,
     is_closed: bool,
     writer: Option<Waker>,
     encoder: FetchEncoder,
@@ -50,7 +52,7 @@ impl Fetchbox {
             queue: VecDeque::new(),
             bytes: 0,
             is_finished: false,
-            is_left: false,
+            left: None,
             is_closed: false,
             writer: None,
             encoder: FetchEncoder::default(),
@@ -81,13 +83,13 @@ impl Fetchbox {
         is_full
     }
 
-    /// Takes an object; `false` once the fetch is over.
-    pub(crate) fn push(&mut self, object: Object) -> bool {
+    /// Takes an item; `false` once the fetch is over.
+    pub(crate) fn push(&mut self, item: FetchItem) -> bool {
         if self.is_closed {
             return false;
         }
-        self.bytes += cost(&object);
-        self.queue.push_back(object);
+        self.bytes += cost(&item);
+        self.queue.push_back(item);
         true
     }
 
@@ -97,13 +99,15 @@ impl Fetchbox {
     }
 
     /// The writer is gone; without [`finish`](Self::finish) the stream is to be reset.
-    pub(crate) fn leave(&mut self) {
-        self.is_left = !self.is_finished;
+    pub(crate) fn leave(&mut self, code: ResetCode) {
+        if !self.is_finished {
+            self.left.get_or_insert(code);
+        }
     }
 
-    /// Whether the stream is to be reset.
-    pub(crate) fn is_left(&self) -> bool {
-        self.is_left
+    /// What the stream is to be reset with, if it is.
+    pub(crate) fn left(&self) -> Option<ResetCode> {
+        self.left
     }
 
     /// The fetch is over.
@@ -121,9 +125,12 @@ impl Fetchbox {
 
     /// The place in the send order: that of the next object.
     pub(crate) fn place(&self) -> i32 {
-        let object = self.queue.front().map(|object| object.subgroup);
-        let publisher = object.map_or_else(Priority::default, |subgroup| subgroup.priority);
-        send_order(self.priority, publisher, 0, object.map(|subgroup| subgroup.id).unwrap_or_default())
+        let next = self.queue.iter().find_map(|item| match item {
+            FetchItem::Object(object) | FetchItem::Datagram(object) => Some(object.subgroup),
+            FetchItem::Gap { .. } => None,
+        });
+        let publisher = next.map_or_else(Priority::default, |subgroup| subgroup.priority);
+        send_order(self.priority, publisher, 0)
     }
 
     /// What the stream does next.
@@ -134,21 +141,26 @@ impl Fetchbox {
             FetchEncoder::header(request, &mut head);
         }
         let mut payload = Bytes::new();
-        if let Some(object) = self.queue.pop_front() {
-            self.encoder.object(&object, &mut head);
-            self.bytes = self.bytes.saturating_sub(cost(&object));
-            payload = object.payload;
+        if let Some(item) = self.queue.pop_front() {
+            self.bytes = self.bytes.saturating_sub(cost(&item));
+            match item {
+                FetchItem::Object(object) => {
+                    self.encoder.object(&object, &mut head);
+                    payload = object.payload;
+                }
+                FetchItem::Datagram(object) => {
+                    self.encoder.datagram(&object, &mut head);
+                    payload = object.payload;
+                }
+                FetchItem::Gap { end, nonexistent } => self.encoder.gap(end, nonexistent, &mut head),
+            }
             if self.bytes <= MAX_BYTES / 2 {
                 self.wake();
             }
         } else if head.is_empty() {
             return if self.is_finished { Next::Finish(None) } else { Next::Wait };
         }
-        let mut chunks = vec![head.freeze()];
-        if !payload.is_empty() {
-            chunks.push(payload);
-        }
-        Next::Write(chunks)
+        Next::Write([head.freeze(), payload])
     }
 
     fn wake(&mut self) {
@@ -158,8 +170,13 @@ impl Fetchbox {
     }
 }
 
-fn cost(object: &Object) -> usize {
-    object.payload.len() + object.properties.0.len() + 96
+fn cost(item: &FetchItem) -> usize {
+    match item {
+        FetchItem::Object(object) | FetchItem::Datagram(object) => {
+            object.payload.len() + object.properties.0.len() + OVERHEAD
+        }
+        FetchItem::Gap { .. } => OVERHEAD,
+    }
 }
 
 #[cfg(test)]

@@ -2,10 +2,10 @@
 
 use std::{collections::VecDeque, task::Waker};
 
-/// Bytes that may wait for one reader. Past it the peer's streams are not read on (flow control),
-/// and datagrams are dropped and counted.
+/// Bytes that may wait for one reader, unless it is told otherwise. Past it the peer's streams are not read
+/// on (flow control), and datagrams are dropped and counted.
 pub(crate) const MAX_BYTES: usize = 4 << 20;
-/// Items that may wait for one reader.
+/// Items that may wait for one reader, unless it is told otherwise.
 pub(crate) const MAX_ITEMS: usize = 1024;
 
 /// A queue for one reader.
@@ -13,7 +13,10 @@ pub(crate) const MAX_ITEMS: usize = 1024;
 pub(crate) struct Inbox<T> {
     queue: VecDeque<(T, usize)>,
     bytes: usize,
-    limit: usize,
+    max_bytes: usize,
+    max_items: usize,
+    /// Fewer bytes than that, for now.
+    early: Option<usize>,
     reader: Option<Waker>,
     held_back: bool,
     is_ended: bool,
@@ -26,7 +29,9 @@ impl<T> Default for Inbox<T> {
         Self {
             queue: VecDeque::new(),
             bytes: 0,
-            limit: MAX_BYTES,
+            max_bytes: MAX_BYTES,
+            max_items: MAX_ITEMS,
+            early: None,
             reader: None,
             held_back: false,
             is_ended: false,
@@ -49,18 +54,31 @@ pub(crate) enum Popped<T> {
 
 impl<T> Inbox<T> {
     /// One that takes fewer bytes for now.
-    pub(crate) fn with_limit(limit: usize) -> Self {
-        Self { limit, ..Self::default() }
+    pub(crate) fn with_limit(bytes: usize) -> Self {
+        Self { early: Some(bytes), ..Self::default() }
     }
 
     /// Takes as many bytes as any, from now on.
     pub(crate) fn widen(&mut self) {
-        self.limit = MAX_BYTES;
+        self.early = None;
+    }
+
+    /// Sets how many bytes and items may wait from now on.
+    pub(crate) fn limit(&mut self, bytes: usize, items: usize) {
+        (self.max_bytes, self.max_items) = (bytes.max(1), items.max(1));
+    }
+
+    fn is_full(&self) -> bool {
+        self.bytes >= self.most_bytes() || self.queue.len() >= self.max_items
+    }
+
+    fn most_bytes(&self) -> usize {
+        self.early.map_or(self.max_bytes, |early| early.min(self.max_bytes))
     }
 
     /// Whether whoever fills it is to wait; it is told by `resume` then.
     pub(crate) fn hold_back(&mut self) -> bool {
-        self.held_back = !self.is_left && (self.bytes >= self.limit || self.queue.len() >= MAX_ITEMS);
+        self.held_back = !self.is_left && self.is_full();
         self.held_back
     }
 
@@ -76,7 +94,7 @@ impl<T> Inbox<T> {
 
     /// Appends an item that may as well be lost.
     pub(crate) fn push_or_drop(&mut self, item: T, bytes: usize) {
-        if self.bytes >= self.limit || self.queue.len() >= MAX_ITEMS {
+        if self.is_full() {
             self.dropped += 1;
         } else {
             self.push(item, bytes);
@@ -88,8 +106,8 @@ impl<T> Inbox<T> {
         match self.queue.pop_front() {
             Some((item, bytes)) => {
                 self.bytes = self.bytes.saturating_sub(bytes);
-                let resume =
-                    self.held_back && self.bytes <= MAX_BYTES / 2 && self.queue.len() <= MAX_ITEMS / 2;
+                let is_low = self.bytes <= self.most_bytes() / 2 && self.queue.len() <= self.max_items / 2;
+                let resume = self.held_back && is_low;
                 if resume {
                     self.held_back = false;
                 }

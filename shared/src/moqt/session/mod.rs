@@ -20,6 +20,7 @@
 //! | `outbox` | what waits to be sent for one subscription |
 //! | `fetchbox` | what waits to be sent for one fetch |
 //! | `inbox` | what waits for one reader |
+//! | `record` | what a receiver remembers of a track, to notice that it is malformed |
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
@@ -45,6 +46,7 @@ pub(crate) mod inbox;
 mod namespaces;
 pub(crate) mod outbox;
 mod publish;
+pub(crate) mod record;
 mod requests;
 mod setup;
 mod status;

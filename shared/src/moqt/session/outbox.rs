@@ -11,10 +11,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::BytesMut;
+
 use super::window::Window;
 use crate::moqt::{
-    DoneCode, Filter, GroupId, GroupOrder, Item, Location, Object, RequestCode, ResetCode, Subgroup,
-    SubgroupEnd, SubgroupId, SubscribeOk, SubscribeOptions, SubscriberEvent, WriterStats,
+    DataLimits, DoneCode, Filter, GroupId, GroupOrder, Item, Location, Object, RequestCode, ResetCode,
+    Subgroup, SubgroupEnd, SubgroupId, SubscribeOk, SubscribeOptions, SubscriberEvent, WriterStats,
     wire::{TrackAlias, TrackProperties},
 };
 
@@ -26,7 +28,7 @@ mod send;
 use lane::{Lane, State};
 pub(crate) use send::Next;
 
-/// Bytes that may wait for one subscriber.
+/// Bytes that may wait for one subscriber, unless its session's limits say otherwise; so below.
 pub(crate) const MAX_BYTES: usize = 4 << 20;
 /// Objects that may wait for one subscriber.
 pub(crate) const MAX_OBJECTS: usize = 4096;
@@ -74,6 +76,7 @@ pub(crate) enum Answer {
 #[derive(Debug)]
 pub(crate) struct Outbox {
     options: SubscribeOptions,
+    limits: DataLimits,
     order: GroupOrder,
     /// What the publisher says of the track.
     track: TrackProperties,
@@ -93,6 +96,8 @@ pub(crate) struct Outbox {
     objects: usize,
     budget: Budget,
     streams: u64,
+    /// Where heads of objects and datagrams are written, many in one allocation.
+    head: BytesMut,
     /// Open lanes with something new to write.
     dirty: BTreeSet<LaneId>,
     /// Streams to reset.
@@ -118,6 +123,7 @@ impl Outbox {
     pub(crate) fn new(options: SubscribeOptions, budget: Budget) -> Self {
         Self {
             options,
+            limits: DataLimits::default(),
             order: options.order.unwrap_or(GroupOrder::Ascending),
             track: TrackProperties::default(),
             object_timeout: options.object_timeout,
@@ -133,6 +139,7 @@ impl Outbox {
             objects: 0,
             budget,
             streams: 0,
+            head: BytesMut::new(),
             dirty: BTreeSet::new(),
             resets: Vec::new(),
             reorder: false,
@@ -148,6 +155,11 @@ impl Outbox {
             listener: None,
             offer: offer::Offer::default(),
         }
+    }
+
+    /// The same with other bounds.
+    pub(crate) fn within(self, limits: DataLimits) -> Self {
+        Self { limits, ..self }
     }
 
     /// Grants the subscription: the filter counts from `ok.largest`, timeouts and order from its properties.
@@ -242,7 +254,7 @@ impl Outbox {
         if !self.window.passes(location) || !self.options.forward {
             return;
         }
-        if self.datagrams.len() >= MAX_DATAGRAMS
+        if self.datagrams.len() >= self.limits.subscriber_datagrams.max(1)
             && let Some((_, oldest)) = self.datagrams.pop_front()
         {
             self.skip(oldest.subgroup.group, 1);
@@ -269,9 +281,9 @@ impl Outbox {
     /// Keeps the bounds: all but the newest group is let go, and where that alone is too much, that too.
     fn bound(&mut self) {
         let is_over = |outbox: &Self| {
-            outbox.bytes > MAX_BYTES
-                || outbox.objects > MAX_OBJECTS
-                || outbox.lanes.len() > MAX_LANES
+            outbox.bytes > outbox.limits.subscriber_bytes
+                || outbox.objects > outbox.limits.subscriber_objects
+                || outbox.lanes.len() > outbox.limits.subscriber_subgroups
                 || outbox.budget.is_spent_by(outbox.bytes)
         };
         if !is_over(self) {
@@ -324,6 +336,9 @@ impl Outbox {
         if lost > 0 && (code == ResetCode::TooFarBehind || code == ResetCode::DeliveryTimeout) {
             self.skip(id.0, lost);
         }
+        // What upstream gave up is not kept for.
+        let is_ours = matches!(after, After::Keep);
+        self.stats.timed_out += u64::from(is_ours && code == ResetCode::DeliveryTimeout);
     }
 
     fn skip(&mut self, group: GroupId, objects: u64) {
@@ -354,6 +369,17 @@ impl Outbox {
         }
         self.withdraw();
         let is_whole = code == DoneCode::TrackEnded || code == DoneCode::SubscriptionEnded;
+        let (reset, is_at_once) = match code {
+            // Draft-18 §2.4.2: immediately.
+            DoneCode::MalformedTrack => (ResetCode::MalformedTrack, true),
+            DoneCode::TooFarBehind => (ResetCode::TooFarBehind, false),
+            DoneCode::GoingAway => (ResetCode::GoingAway, false),
+            DoneCode::ExcessiveLoad => (ResetCode::ExcessiveLoad, false),
+            _ => (ResetCode::Cancelled, false),
+        };
+        if is_at_once {
+            self.datagrams.clear();
+        }
         let ids: Vec<LaneId> = self.lanes.keys().copied().collect();
         for id in ids {
             let Some(lane) = self.lanes.get_mut(&id) else { continue };
@@ -361,12 +387,14 @@ impl Outbox {
                 if !matches!(lane.state, State::Finished(_)) {
                     self.lanes.remove(&id);
                 }
+            } else if is_at_once {
+                self.abandon(id, reset, After::Remove);
             } else if lane.end.is_none() {
                 if is_whole && !lane.is_broken {
                     lane.end = Some(now);
                     self.dirty.insert(id);
                 } else {
-                    self.abandon(id, ResetCode::Cancelled, After::Remove);
+                    self.abandon(id, reset, After::Remove);
                 }
             }
         }

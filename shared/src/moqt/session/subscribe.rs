@@ -273,6 +273,14 @@ impl Core {
         self.aliases.find(alias)
     }
 
+    /// Data streams of a subscription of ours that are open.
+    pub(crate) fn open_streams(&self, stream: Stream) -> u64 {
+        match self.requests.get(&stream).map(|request| &request.kind) {
+            Some(Kind::Subscribing(subscribing)) => subscribing.open,
+            _ => 0,
+        }
+    }
+
     /// A data stream of a subscription of ours began.
     pub(crate) fn data_began(&mut self, stream: Stream) {
         if let Some(s) = self.subscribing(stream) {

@@ -2,9 +2,9 @@
 
 use std::{future::poll_fn, sync::Arc, task::Poll};
 
-use super::{NamespaceEvent, SubscriberEvent, Telling, WriterStats};
+use super::{FetchItem, NamespaceEvent, SubscriberEvent, Telling, WriterStats};
 use crate::moqt::{
-    DoneCode, Item, Object, Refused, SubscribeOptions,
+    DoneCode, Item, Refused, ResetCode, SubscribeOptions,
     driver::{bell::Port, clock},
     session::{fetchbox::Fetchbox, outbox::Outbox},
 };
@@ -92,14 +92,15 @@ impl FetchWriter {
         Self { port }
     }
 
-    /// Sends the next object, waiting while the subscriber is behind. `false` once it cancelled.
-    pub async fn send(&mut self, object: Object) -> bool {
+    /// Sends the next object or gap, waiting while the subscriber is behind. They come in the order that the
+    /// request asks for. `false` once it cancelled.
+    pub async fn send(&mut self, item: impl Into<FetchItem>) -> bool {
         poll_fn(|cx| match self.port.lock().holds_back(cx.waker()) {
             true => Poll::Pending,
             false => Poll::Ready(()),
         })
         .await;
-        let is_open = self.port.lock().push(object);
+        let is_open = self.port.lock().push(item.into());
         self.port.ring();
         is_open
     }
@@ -108,11 +109,17 @@ impl FetchWriter {
         self.port.lock().finish();
         self.port.ring();
     }
+    /// Gives the answer up: its stream is reset with this code, and what waits is not sent any more.
+    pub fn abandon(self, code: ResetCode) {
+        self.port.lock().leave(code);
+        self.port.ring();
+    }
 }
 
 impl Drop for FetchWriter {
     fn drop(&mut self) {
-        self.port.lock().leave();
+        // Does nothing after `finish` or `abandon`.
+        self.port.lock().leave(ResetCode::InternalError);
         self.port.ring();
     }
 }

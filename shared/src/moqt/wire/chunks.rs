@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
 use super::field::{integer_length, peek_integer};
 
@@ -63,7 +63,16 @@ impl Chunks {
 
     /// The next integer; `None` where it is not whole yet.
     pub(super) fn take_integer(&mut self) -> Option<u64> {
-        let first = self.queue.front().or(None)?.first().copied()?;
+        let front = self.queue.front_mut()?;
+        if let Some((value, length)) = peek_integer(front) {
+            front.advance(length);
+            self.length -= length;
+            if front.is_empty() {
+                self.queue.pop_front();
+            }
+            return Some(value);
+        }
+        let first = front.first().copied()?;
         let bytes = self.take(integer_length(first))?;
         peek_integer(&bytes).map(|(value, _)| value)
     }

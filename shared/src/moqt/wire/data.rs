@@ -8,11 +8,9 @@ use super::{
     control::SETUP,
     fetch::FETCH_HEADER,
     field::{peek_integer, put_bytes, put_integer},
+    padding,
 };
 use crate::moqt::{GroupId, Object, ObjectId, Priority, Properties, Status, Subgroup, SubgroupId};
-
-/// Type of a padding stream (draft-18 §11.5.1).
-const PADDING: u64 = 0x132b_3e28;
 
 /// Bits of a subgroup header's type (draft-18 §11.4.2).
 mod bit {
@@ -49,7 +47,7 @@ impl StreamHeader {
         let Some(kind) = cursor.integer() else { return Ok(None) };
         let header = match kind {
             SETUP => return Ok(Some(Self::Control)),
-            PADDING => Some(Self::Padding),
+            padding::STREAM => Some(Self::Padding),
             FETCH_HEADER => cursor.integer().map(|request| Self::Fetch(RequestId(request))),
             kind if SubgroupHeader::is_type(kind) => {
                 SubgroupHeader::decode(kind, &mut cursor).map(Self::Subgroup)
@@ -216,8 +214,8 @@ pub struct ObjectReader {
     limit: usize,
     subgroup: Option<SubgroupId>,
     previous: Option<ObjectId>,
-    /// The end that came: nothing may follow it.
-    ended: bool,
+    /// Of the last object: nothing may follow one that is an end.
+    status: Status,
     part: Part,
     failed: Option<ObjectError>,
 }
@@ -243,7 +241,7 @@ impl ObjectReader {
             limit: max_object_bytes,
             subgroup: header.subgroup,
             previous: None,
-            ended: false,
+            status: Status::Normal,
             part: Part::Delta,
             failed: None,
         }
@@ -276,9 +274,16 @@ impl ObjectReader {
         matches!(self.part, Part::Delta) && self.chunks.is_empty()
     }
 
+    /// The last object that came; `None` before the first.
+    pub fn last(&self) -> Option<(ObjectId, Status)> {
+        self.previous.map(|id| (id, self.status))
+    }
+
     fn advance(&mut self) -> Result<Option<Object>, ObjectError> {
         loop {
-            let next = match &self.part {
+            // What has come of the object moves from part to part; a part that is not whole is put back.
+            let part = std::mem::replace(&mut self.part, Part::Delta);
+            self.part = match part {
                 Part::Delta => {
                     let Some(delta) = self.chunks.take_integer() else { return Ok(None) };
                     let id = self.identify(delta)?;
@@ -288,44 +293,49 @@ impl ObjectReader {
                         Part::PayloadLength { id, properties: Bytes::new() }
                     }
                 }
-                &Part::PropertiesLength { id } => {
-                    let Some(length) = self.chunks.take_integer() else { return Ok(None) };
-                    Part::Properties { id, length: within(length, 0, self.limit)? }
-                }
-                &Part::Properties { id, length } => {
-                    let Some(properties) = self.chunks.take(length) else { return Ok(None) };
-                    Part::PayloadLength { id, properties }
-                }
-                Part::PayloadLength { id, properties } => {
-                    let Some(length) = self.chunks.take_integer() else { return Ok(None) };
-                    let (id, properties) = (*id, properties.clone());
-                    match within(length, properties.len(), self.limit)? {
+                Part::PropertiesLength { id } => match self.chunks.take_integer() {
+                    Some(0) => Part::PayloadLength { id, properties: Bytes::new() },
+                    Some(length) => Part::Properties { id, length: within(length, 0, self.limit)? },
+                    None => return self.waits(Part::PropertiesLength { id }),
+                },
+                Part::Properties { id, length } => match self.chunks.take(length) {
+                    Some(properties) => Part::PayloadLength { id, properties },
+                    None => return self.waits(Part::Properties { id, length }),
+                },
+                Part::PayloadLength { id, properties } => match self.chunks.take_integer() {
+                    Some(length) => match within(length, properties.len(), self.limit)? {
                         0 => Part::Status { id, properties },
                         length => Part::Payload { id, properties, length },
-                    }
-                }
+                    },
+                    None => return self.waits(Part::PayloadLength { id, properties }),
+                },
                 Part::Status { id, properties } => {
-                    let Some(code) = self.chunks.take_integer() else { return Ok(None) };
+                    let Some(code) = self.chunks.take_integer() else {
+                        return self.waits(Part::Status { id, properties });
+                    };
                     let status = status_of(code)?;
                     if status != Status::Normal && !properties.is_empty() {
                         return Err(WireError::violation("an object that is an end has properties").into());
                     }
-                    self.ended = status != Status::Normal;
-                    let (id, properties) = (*id, properties.clone());
                     return Ok(Some(self.finish(id, status, properties, Bytes::new())));
                 }
                 Part::Payload { id, properties, length } => {
-                    let Some(payload) = self.chunks.take(*length) else { return Ok(None) };
-                    let (id, properties) = (*id, properties.clone());
+                    let Some(payload) = self.chunks.take(length) else {
+                        return self.waits(Part::Payload { id, properties, length });
+                    };
                     return Ok(Some(self.finish(id, Status::Normal, properties, payload)));
                 }
             };
-            self.part = next;
         }
     }
 
+    fn waits(&mut self, part: Part) -> Result<Option<Object>, ObjectError> {
+        self.part = part;
+        Ok(None)
+    }
+
     fn identify(&mut self, delta: u64) -> Result<ObjectId, WireError> {
-        if self.ended {
+        if self.status != Status::Normal {
             return Err(WireError::violation("an object follows the one that ends its group or track"));
         }
         let id = match self.previous {
@@ -336,8 +346,8 @@ impl ObjectReader {
     }
 
     fn finish(&mut self, id: ObjectId, status: Status, properties: Bytes, payload: Bytes) -> Object {
-        self.part = Part::Delta;
         self.previous = Some(id);
+        self.status = status;
         Object {
             subgroup: Subgroup {
                 group: self.header.group,

@@ -6,11 +6,9 @@ use super::{
     TrackAlias, WireError,
     data::{status_code, status_of},
     field::{Fields, put_bytes, put_integer},
+    padding,
 };
 use crate::moqt::{GroupId, Object, ObjectId, Priority, Properties, Status, Subgroup, SubgroupId};
-
-/// Type of a padding datagram (draft-18 §11.5.2).
-const PADDING: u64 = 0x132b_3e29;
 
 /// Bits of an object datagram's type (draft-18 §11.3.1).
 mod bit {
@@ -46,7 +44,7 @@ impl Datagram {
     pub fn decode(input: Bytes) -> Result<Self, WireError> {
         let mut fields = Fields::new("datagram", input);
         let kind = fields.integer("type")?;
-        if kind == PADDING {
+        if kind == padding::DATAGRAM {
             return Ok(Self::Padding);
         }
         let has = |bit: u64| kind & bit != 0;
@@ -92,6 +90,13 @@ impl Datagram {
 
 /// An object as a datagram, with its priority. An end leaves out its properties.
 pub fn encode_datagram(alias: TrackAlias, object: &Object) -> Bytes {
+    let mut output = BytesMut::with_capacity(48 + object.properties.0.len() + object.payload.len());
+    put_datagram(alias, object, &mut output);
+    output.freeze()
+}
+
+/// Appends an object as a datagram, as [`encode_datagram`] does.
+pub fn put_datagram(alias: TrackAlias, object: &Object, output: &mut BytesMut) {
     let Object { subgroup, id, status, properties, payload } = object;
     let is_normal = *status == Status::Normal;
     let flag = |set: bool, bit: u64| if set { bit } else { 0 };
@@ -100,20 +105,18 @@ pub fn encode_datagram(alias: TrackAlias, object: &Object) -> Bytes {
         | flag(is_normal && subgroup.ends_group, bit::END_OF_GROUP)
         | flag(id.0 == 0, bit::ZERO_OBJECT_ID)
         | flag(!is_normal, bit::STATUS);
-    let mut output = BytesMut::with_capacity(48 + properties.0.len() + payload.len());
-    put_integer(kind, &mut output);
-    put_integer(alias.0, &mut output);
-    put_integer(subgroup.group.0, &mut output);
+    put_integer(kind, output);
+    put_integer(alias.0, output);
+    put_integer(subgroup.group.0, output);
     if id.0 != 0 {
-        put_integer(id.0, &mut output);
+        put_integer(id.0, output);
     }
     output.extend_from_slice(&[subgroup.priority.0]);
     if has_properties {
-        put_bytes(&properties.0, &mut output);
+        put_bytes(&properties.0, output);
     }
     match is_normal {
         true => output.extend_from_slice(payload),
-        false => put_integer(status_code(*status), &mut output),
+        false => put_integer(status_code(*status), output),
     }
-    output.freeze()
 }

@@ -56,10 +56,25 @@ impl FetchEncoder {
         put_integer(request.0, output);
     }
 
-    /// Appends what stands before an object's payload. Groups come in the order that the fetch asked
+    /// Appends what stands before the payload of an object that was published on a subgroup's stream. Groups come in the order that the fetch asked
     /// for, objects of a group in ascending order. An end is not written: a fetch has no statuses, and
     /// FETCH_OK says where it ends.
     pub fn object(&mut self, object: &Object, output: &mut BytesMut) {
+        let subgroup = object.subgroup.id;
+        let mode = match self.prior.subgroup {
+            _ if subgroup.0 == 0 => 0,
+            Some(prior) if prior == subgroup => flag::SUBGROUP_PRIOR,
+            Some(_) | None => flag::SUBGROUP_PRESENT,
+        };
+        self.write(object, mode, output);
+    }
+
+    /// The same for an object that was published as a datagram: it has no subgroup.
+    pub fn datagram(&mut self, object: &Object, output: &mut BytesMut) {
+        self.write(object, flag::DATAGRAM, output);
+    }
+
+    fn write(&mut self, object: &Object, mode: u64, output: &mut BytesMut) {
         if object.status != Status::Normal {
             return;
         }
@@ -74,11 +89,6 @@ impl FetchEncoder {
             (Some(prior), _) if prior.object.0.checked_add(1) == Some(location.object.0) => None,
             (Some(prior), None) => Some(location.object.0.saturating_sub(prior.object.0)),
             (_, Some(_)) | (None, None) => Some(location.object.0),
-        };
-        let mode = match self.prior.subgroup {
-            _ if subgroup.0 == 0 => 0,
-            Some(prior) if prior == subgroup => flag::SUBGROUP_PRIOR,
-            Some(_) | None => flag::SUBGROUP_PRESENT,
         };
         let states_priority = self.prior.priority != Some(priority);
         let set = |set: bool, flag: u64| if set { flag } else { 0 };
@@ -104,7 +114,9 @@ impl FetchEncoder {
             put_bytes(&object.properties.0, output);
         }
         put_integer(object.payload.len() as u64, output);
-        self.prior = Prior { location: Some(location), subgroup: Some(subgroup), priority: Some(priority) };
+        // A datagram has no subgroup that the next object could refer to.
+        let subgroup = (mode != flag::DATAGRAM).then_some(subgroup);
+        self.prior = Prior { location: Some(location), subgroup, priority: Some(priority) };
     }
 
     /// Appends the end of a range without objects: they never were (`nonexistent`) or are not known.
@@ -182,7 +194,7 @@ impl FetchReader {
     }
 
     /// The next whole item. An object's subgroup neither ends its group nor is known to be from its
-    /// first object: a fetch does not say. One that was sent as a datagram has subgroup 0.
+    /// first object: a fetch does not say.
     ///
     /// # Errors
     /// [`ObjectError`] for bytes that break the draft or an object over the limit, properties included.
@@ -341,7 +353,7 @@ impl FetchReader {
             subgroup: (flags & flag::DATAGRAM == 0).then_some(SubgroupId(subgroup)),
             priority: Some(priority),
         };
-        FetchItem::Object(Object {
+        let object = Object {
             subgroup: Subgroup {
                 group: GroupId(group),
                 id: SubgroupId(subgroup),
@@ -353,7 +365,11 @@ impl FetchReader {
             status: Status::Normal,
             properties: Properties(properties),
             payload,
-        })
+        };
+        match flags & flag::DATAGRAM {
+            0 => FetchItem::Object(object),
+            _ => FetchItem::Datagram(object),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use moq_transport::coding::{self, Decode, DecodeError, Encode, TupleField};
 
 use super::{RequestId, Token, WireError};
@@ -18,9 +18,15 @@ pub(super) const MAX_URI_BYTES: usize = 8192;
 
 /// The integer at the front of `input` and its length; `None` where it is not whole yet.
 pub(super) fn peek_integer(input: &[u8]) -> Option<(u64, usize)> {
-    let mut rest = input;
-    let value = u64::decode(&mut rest).ok()?;
-    Some((value, input.len() - rest.len()))
+    let first = *input.first()?;
+    let length = integer_length(first);
+    if length == 1 {
+        return Some((first.into(), 1));
+    }
+    // Past 7 bytes the first one has no bit of the value.
+    let head = u64::from(first) & (0xff >> length.min(8));
+    let value = input.get(1..length)?.iter().fold(head, |value, &byte| (value << 8) | u64::from(byte));
+    Some((value, length))
 }
 
 /// Length of the integer that begins with `first`, from 1 to 9 bytes.
@@ -30,7 +36,20 @@ pub(super) fn integer_length(first: u8) -> usize {
 
 /// Appends an integer in its shortest form.
 pub(super) fn put_integer(value: u64, output: &mut BytesMut) {
-    value.encode(output).expect("a growing buffer takes every integer");
+    match value {
+        0..0x80 => output.put_u8(value as u8),
+        0x80..0x4000 => output.put_u16(0x8000 | value as u16),
+        0x4000..0x20_0000 => output.put_uint(0xc0_0000 | value, 3),
+        0x20_0000..0x1000_0000 => output.put_u32(0xe000_0000 | value as u32),
+        0x1000_0000..0x8_0000_0000 => output.put_uint(0xf0 << 32 | value, 5),
+        0x8_0000_0000..0x400_0000_0000 => output.put_uint(0xf8 << 40 | value, 6),
+        0x400_0000_0000..0x2_0000_0000_0000 => output.put_uint(0xfc << 48 | value, 7),
+        0x2_0000_0000_0000..0x100_0000_0000_0000 => output.put_u64(0xfe << 56 | value),
+        0x100_0000_0000_0000.. => {
+            output.put_u8(0xff);
+            output.put_u64(value);
+        }
+    }
 }
 
 /// Appends bytes after their length.
@@ -140,7 +159,13 @@ impl Fields {
     }
 
     pub(super) fn integer(&mut self, field: &str) -> Result<u64, WireError> {
-        self.decode(field)
+        match peek_integer(&self.bytes) {
+            Some((value, length)) => {
+                self.bytes.advance(length);
+                Ok(value)
+            }
+            None => Err(self.violation(format_args!("it ends within its {field}"))),
+        }
     }
 
     pub(super) fn request(&mut self) -> Result<RequestId, WireError> {
@@ -148,7 +173,7 @@ impl Fields {
     }
 
     pub(super) fn byte(&mut self, field: &str) -> Result<u8, WireError> {
-        self.decode(field)
+        self.bytes.try_get_u8().map_err(|_| self.violation(format_args!("it ends before its {field}")))
     }
 
     pub(super) fn location(&mut self, field: &str) -> Result<Location, WireError> {

@@ -17,7 +17,7 @@ use crate::moqt::{GroupOrder, Priority, Properties};
 /// SUBGROUP_DELIVERY_TIMEOUT, which moq-transport does not list.
 const SUBGROUP_DELIVERY_TIMEOUT: u64 = 0x06;
 /// Properties without which a track must not be passed on (draft-18 §2.5.1).
-const MANDATORY: std::ops::RangeInclusive<u64> = 0x4000..=0x7fff;
+pub(super) const MANDATORY: std::ops::RangeInclusive<u64> = 0x4000..=0x7fff;
 
 /// Track properties that the engine itself heeds (draft-18 §12).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

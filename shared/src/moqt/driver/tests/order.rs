@@ -7,22 +7,22 @@ use crate::{
     moqt::{
         EndOfTrack, GroupOrder,
         wire::{
-            Fetch as WireFetch, Message, Parameters, RequestId, Setup, StreamHeader, Subscribe, TrackAlias,
-            WireFetchRange,
+            Fetch as WireFetch, Message, Parameters, RequestId, Setup, StreamHeader, Subscribe,
+            SubscribeOk as WireOk, TrackAlias, WireFetchRange,
         },
     },
     transport::{Connection, RecvStream, SendStream},
 };
 
-/// A client of which the test writes every message and sees every stream.
-struct Raw {
-    connection: Connection,
+/// A side of which the test writes every message and sees every stream.
+pub(super) struct Raw {
+    pub(super) connection: Connection,
     _controls: (SendStream, RecvStream),
-    requests: Vec<(SendStream, RecvStream)>,
+    pub(super) requests: Vec<(SendStream, RecvStream)>,
 }
 
 impl Raw {
-    async fn pair() -> (Self, Side) {
+    pub(super) async fn pair() -> (Self, Side) {
         let (client, server) = memory::pair();
         let mut control = client.open_uni().await.expect("open");
         write(&mut control, &Message::Setup(Setup::default())).await;
@@ -31,13 +31,42 @@ impl Raw {
         (Self { connection: client, _controls: controls, requests: Vec::new() }, Side { session, requests })
     }
 
+    /// A server, of which the client is a whole session.
+    pub(super) async fn publisher(config: Config) -> (Self, Side) {
+        let (client, server) = memory::pair();
+        let mut control = server.open_uni().await.expect("open");
+        write(&mut control, &Message::Setup(Setup::default())).await;
+        let (session, requests) = start(client, config).await.expect("set up");
+        let controls = (control, server.accept_uni().await.expect("control"));
+        (Self { connection: server, _controls: controls, requests: Vec::new() }, Side { session, requests })
+    }
+
+    /// Grants the client its first subscription, with alias 0.
+    pub(super) async fn granted(&mut self, client: &Side, name: &'static str) -> Subscription {
+        let grant = async {
+            let (mut send, recv) = self.connection.accept_bi().await.expect("a request");
+            let (parameters, properties) = (Parameters::default(), Properties::default());
+            let ok = WireOk { alias: TrackAlias(0), parameters, properties };
+            write(&mut send, &Message::SubscribeOk(ok)).await;
+            self.requests.push((send, recv));
+        };
+        let ask = client.session.subscribe(track(name), SubscribeOptions::default());
+        let (subscription, ()) = tokio::join!(ask, grant);
+        subscription.expect("granted")
+    }
+
     async fn ask(&mut self, message: &Message) {
         let (mut send, recv) = self.connection.open_bi().await.expect("open");
         write(&mut send, message).await;
         self.requests.push((send, recv));
     }
 
-    async fn subscribe(&mut self, server: &mut Side, name: &'static str, priority: u8) -> TrackWriter {
+    pub(super) async fn subscribe(
+        &mut self,
+        server: &mut Side,
+        name: &'static str,
+        priority: u8,
+    ) -> TrackWriter {
         let request = RequestId(2 * self.requests.len() as u64);
         let parameters = Parameters {
             priority: Some(Priority(priority)),
@@ -50,7 +79,7 @@ impl Raw {
     }
 
     /// What the next stream is about.
-    async fn header(&self) -> StreamHeader {
+    pub(super) async fn header(&self) -> StreamHeader {
         let mut stream = self.connection.accept_uni().await.expect("a stream");
         let bytes = std::future::poll_fn(|cx| stream.poll_read(cx, 64)).await.expect("bytes").expect("some");
         StreamHeader::decode(&mut BytesMut::from(&bytes[..])).expect("valid").expect("whole")

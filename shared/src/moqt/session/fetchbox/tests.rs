@@ -1,6 +1,6 @@
 use super::*;
 use crate::moqt::{
-    FetchItem, GroupId, ObjectId, Status, Subgroup, SubgroupId,
+    FetchItem, GroupId, Object, ObjectId, Status, Subgroup, SubgroupId,
     wire::{FetchReader, StreamHeader},
 };
 
@@ -37,8 +37,8 @@ fn written(fetchbox: &mut Fetchbox) -> (Vec<u8>, Next) {
 fn objects_leave_on_one_stream_after_its_header() {
     let mut fetchbox = Fetchbox::new(Priority(200));
     let objects = [object(3, 0, 5), object(3, 1, 0), object(5, 4, 70)];
-    assert!(objects.iter().all(|object| fetchbox.push(object.clone())));
-    assert_eq!(fetchbox.place(), send_order(Priority(200), Priority(9), 0, SubgroupId(1)));
+    assert!(objects.iter().all(|object| fetchbox.push(object.clone().into())));
+    assert_eq!(fetchbox.place(), send_order(Priority(200), Priority(9), 0));
     let (bytes, next) = written(&mut fetchbox);
     assert_eq!(next, Next::Wait);
     let mut input = BytesMut::from(&bytes[..]);
@@ -49,8 +49,8 @@ fn objects_leave_on_one_stream_after_its_header() {
         assert_eq!(reader.next(), Ok(Some(FetchItem::Object(object))));
     }
     fetchbox.finish();
-    fetchbox.leave();
-    assert!(!fetchbox.is_left());
+    fetchbox.leave(ResetCode::InternalError);
+    assert_eq!(fetchbox.left(), None);
     assert_eq!(written(&mut fetchbox), (vec![], Next::Finish(None)));
 }
 
@@ -68,7 +68,7 @@ fn its_writer_waits_while_it_is_full() {
     let writer = Waker::noop();
     let mut pushed = 0;
     while !fetchbox.holds_back(writer) {
-        fetchbox.push(object(0, pushed, 100_000));
+        fetchbox.push(object(0, pushed, 100_000).into());
         pushed += 1;
     }
     assert_eq!(pushed, 11);
@@ -76,11 +76,11 @@ fn its_writer_waits_while_it_is_full() {
     assert!(!fetchbox.holds_back(writer));
     assert_eq!(fetchbox.bytes, 0);
     while !fetchbox.holds_back(writer) {
-        fetchbox.push(object(1, pushed, 100_000));
+        fetchbox.push(object(1, pushed, 100_000).into());
         pushed += 1;
     }
     fetchbox.close();
-    assert!(!fetchbox.holds_back(writer) && !fetchbox.push(object(2, 0, 1)));
+    assert!(!fetchbox.holds_back(writer) && !fetchbox.push(object(2, 0, 1).into()));
     assert_eq!((fetchbox.bytes, fetchbox.queue.len()), (0, 0));
 }
 
@@ -91,6 +91,7 @@ fn the_first_answer_counts_and_a_writer_that_leaves_breaks_it_off() {
     fetchbox.answer(Answer::Accept(Location::default(), EndOfTrack::No, Properties::default()));
     assert!(matches!(fetchbox.take_answer(), Some(Answer::Reject(RequestCode::DoesNotExist, _))));
     assert!(fetchbox.take_answer().is_none());
-    fetchbox.leave();
-    assert!(fetchbox.is_left());
+    fetchbox.leave(ResetCode::MalformedTrack);
+    fetchbox.leave(ResetCode::InternalError);
+    assert_eq!(fetchbox.left(), Some(ResetCode::MalformedTrack));
 }

@@ -1,21 +1,21 @@
 //! The driver's side of an outbox: which streams to open, what to write, what to give up.
 
-use std::{collections::BTreeSet, time::Instant};
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 
-use super::{After, LaneId, Outbox, State};
+use super::{After, Lane, LaneId, Outbox, State};
 use crate::moqt::{
-    DoneCode, GroupId, Priority, ResetCode,
-    priority::{rank, send_order},
-    wire::{SubgroupHeader, TrackAlias, encode_datagram, encode_object_header},
+    DoneCode, Object, ResetCode,
+    priority::{compare, compare_groups, send_order},
+    wire::{SubgroupHeader, TrackAlias, encode_object_header, put_datagram},
 };
 
 /// What a stream does next.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// Write this.
-    Write(Vec<Bytes>),
+    /// Write this: a head and a payload, either maybe empty.
+    Write([Bytes; 2]),
     /// End in order; abandon it where not all is acknowledged by then.
     Finish(Option<Instant>),
     /// Wait: the lane is marked when there is more.
@@ -31,14 +31,12 @@ impl Outbox {
     /// The most urgent lane that waits for a stream, and its place in the send order.
     pub(crate) fn waiting(&self) -> Option<(i32, LaneId)> {
         self.alias?;
-        let mut waits = self
-            .lanes
-            .iter()
-            .filter(|(_, lane)| lane.state == State::Waiting && !lane.queue.is_empty())
-            .peekable();
-        waits.peek()?;
-        let live = self.live();
-        waits.map(|(id, lane)| (self.place(&live, *id, lane.subgroup.priority), *id)).min()
+        let waits = |lane: &Lane| lane.state == State::Waiting && !lane.queue.is_empty();
+        if !self.lanes.values().any(waits) {
+            return None;
+        }
+        let places = self.places();
+        places.into_iter().filter(|(_, _, lane)| waits(lane)).map(|(place, id, _)| (place, id)).min()
     }
 
     /// A lane got its stream.
@@ -71,14 +69,21 @@ impl Outbox {
         if !std::mem::take(&mut self.reorder) {
             return Vec::new();
         }
-        let live = self.live();
-        let orders = self.lanes.iter().filter_map(|(id, lane)| match lane.state {
-            State::Open(stream) | State::Finished(stream) => {
-                Some((stream, self.place(&live, *id, lane.subgroup.priority)))
-            }
+        let orders = self.places().into_iter().filter_map(|(place, _, lane)| match lane.state {
+            State::Open(stream) | State::Finished(stream) => Some((stream, place)),
             State::Waiting | State::Abandoned => None,
         });
         orders.collect()
+    }
+
+    /// The place of the most urgent datagram in the send order; `None` where none may leave.
+    pub(crate) fn datagram_place(&self) -> Option<i32> {
+        self.alias?;
+        let urgent = self.datagrams.get(self.urgent_datagram()?)?.1.subgroup;
+        // The groups before its own leave before it; among equals the driver lets datagrams go first.
+        let before = |id: &LaneId| compare_groups(id.0, urgent.group, self.order).is_lt();
+        let rank = self.lanes.iter().filter(|(id, lane)| before(id) && is_live(lane)).count();
+        Some(send_order(self.options.priority, urgent.priority, rank))
     }
 
     /// What the stream of a lane does next, its last bytes being written.
@@ -108,7 +113,7 @@ impl Outbox {
             from_first: lane.subgroup.from_first,
             has_properties: true,
         };
-        let mut head = BytesMut::with_capacity(64);
+        let mut head = room(&mut self.head, object.properties.0.len());
         if !lane.has_header {
             lane.has_header = true;
             self.streams += 1;
@@ -123,11 +128,9 @@ impl Outbox {
         self.budget.used.fetch_sub(cost, std::sync::atomic::Ordering::Relaxed);
         self.stats.objects += 1;
         self.stats.bytes += object.payload.len() as u64;
-        let mut chunks = vec![head.freeze()];
-        if !object.payload.is_empty() {
-            chunks.push(object.payload);
-        }
-        Next::Write(chunks)
+        let written = head.split().freeze();
+        self.head = head;
+        Next::Write([written, object.payload])
     }
 
     /// A stream is gone: acknowledged to its end, or stopped by the peer, in which case the rest of its
@@ -145,18 +148,23 @@ impl Outbox {
         }
     }
 
-    /// The next datagram that is still worth sending.
+    /// The most urgent datagram that is still worth sending.
     pub(crate) fn next_datagram(&mut self, now: Instant) -> Option<Bytes> {
         let alias = self.alias?;
         let timeout = super::change::smaller(self.object_timeout, self.subgroup_timeout);
-        while let Some((at, object)) = self.datagrams.pop_front() {
+        while let Some((at, object)) = self.urgent_datagram().and_then(|at| self.datagrams.remove(at)) {
             if timeout.is_some_and(|timeout| now.saturating_duration_since(at) > timeout) {
                 self.skip(object.subgroup.group, 1);
+                self.stats.timed_out += 1;
                 continue;
             }
             self.stats.objects += 1;
             self.stats.bytes += object.payload.len() as u64;
-            return Some(encode_datagram(alias, &object));
+            let mut output = room(&mut self.head, object.properties.0.len() + object.payload.len());
+            put_datagram(alias, &object, &mut output);
+            let datagram = output.split().freeze();
+            self.head = output;
+            return Some(datagram);
         }
         None
     }
@@ -188,6 +196,11 @@ impl Outbox {
         self.check_range(now);
     }
 
+    /// A subgroup that was handed over whole is reset, since its time was over before all of it arrived.
+    pub(crate) fn timed_out_under_way(&mut self) {
+        self.stats.timed_out += 1;
+    }
+
     /// When to call [`expire`](Self::expire).
     pub(crate) fn deadline(&self) -> Option<Instant> {
         if self.object_timeout.is_none() && self.subgroup_timeout.is_none() {
@@ -205,18 +218,41 @@ impl Outbox {
         [object, subgroup].into_iter().flatten().min()
     }
 
-    /// Groups with streams or objects that wait for one, ascending.
-    fn live(&self) -> Vec<GroupId> {
-        let groups: BTreeSet<GroupId> = self
-            .lanes
-            .iter()
-            .filter(|(_, lane)| lane.is_active() || matches!(lane.state, State::Finished(_)))
-            .map(|(id, _)| id.0)
-            .collect();
-        groups.into_iter().collect()
+    /// All lanes that have a place in the send order, with it.
+    fn places(&self) -> Vec<(i32, LaneId, &Lane)> {
+        let mut live: Vec<(LaneId, &Lane)> =
+            self.lanes.iter().filter(|(_, lane)| is_live(lane)).map(|(id, lane)| (*id, lane)).collect();
+        live.sort_by(|(one, _), (other, _)| compare(*one, *other, self.order));
+        let place = |(rank, (id, lane)): (usize, (LaneId, _))| {
+            let lane: &Lane = lane;
+            (send_order(self.options.priority, lane.subgroup.priority, rank), id, lane)
+        };
+        live.into_iter().enumerate().map(place).collect()
     }
 
-    fn place(&self, live: &[GroupId], id: LaneId, publisher: Priority) -> i32 {
-        send_order(self.options.priority, publisher, rank(live, id.0, self.order), id.1)
+    /// Where in the queue the most urgent datagram is: the first of those that the draft ranks alike.
+    fn urgent_datagram(&self) -> Option<usize> {
+        let compare = |one: &Object, other: &Object| {
+            let (a, b) = (one.subgroup, other.subgroup);
+            let groups = compare_groups(a.group, b.group, self.order);
+            a.priority.cmp(&b.priority).then(groups).then(one.id.cmp(&other.id))
+        };
+        let datagrams = self.datagrams.iter().enumerate();
+        datagrams.min_by(|(_, (_, one)), (_, (_, other))| compare(one, other)).map(|(at, _)| at)
     }
+}
+
+/// Whether a lane has a place in the send order.
+fn is_live(lane: &Lane) -> bool {
+    lane.is_active() || matches!(lane.state, State::Finished(_))
+}
+
+/// The buffer with room for one more head and so many bytes beside it, many of them in one allocation.
+fn room(buffer: &mut BytesMut, bytes: usize) -> BytesMut {
+    const HEAD: usize = 64;
+    const MANY: usize = 4096;
+    if buffer.capacity() < HEAD + bytes {
+        *buffer = BytesMut::with_capacity(MANY.max(HEAD + bytes));
+    }
+    std::mem::take(buffer)
 }

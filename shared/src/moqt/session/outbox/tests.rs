@@ -9,6 +9,7 @@ use crate::moqt::{
 
 mod bounds;
 mod filter;
+mod model;
 mod timeout;
 
 /// An outbox with the streams that a driver would open for it.
@@ -185,18 +186,18 @@ fn streams_are_given_to_the_most_urgent_first() {
 fn places_change_as_groups_and_priorities_do() {
     let options = SubscribeOptions { order: Some(GroupOrder::Descending), ..SubscribeOptions::default() };
     let mut rig = Rig::new(options, SubscribeOk::default());
-    let place = |p, rank| send_order(Priority(p), Priority(64), rank, SubgroupId(0));
+    let place = |p, rank| send_order(Priority(p), Priority(64), rank);
     rig.push(object(1, 0, 0, 1));
     rig.open();
     assert_eq!(rig.outbox.take_orders(), [(0, place(128, 0))]);
     assert_eq!(rig.outbox.take_orders(), []);
     rig.push(object(2, 0, 0, 1));
     rig.open();
-    assert_eq!(rig.outbox.take_orders(), [(0, place(128, 1)), (1, place(128, 0))]);
+    assert_eq!(rig.outbox.take_orders(), [(1, place(128, 0)), (0, place(128, 1))]);
     let parameters = Parameters { priority: Some(Priority(9)), ..Parameters::default() };
     rig.outbox.update(rig.now, &parameters);
     assert_eq!(rig.outbox.options().priority, Priority(9));
-    assert_eq!(rig.outbox.take_orders(), [(0, place(9, 1)), (1, place(9, 0))]);
+    assert_eq!(rig.outbox.take_orders(), [(1, place(9, 0)), (0, place(9, 1))]);
     rig.write(1);
     rig.end(2, 0);
     rig.write(1);

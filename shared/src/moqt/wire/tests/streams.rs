@@ -223,10 +223,11 @@ fn fetch_items(random: &mut Random, order: GroupOrder) -> Vec<FetchItem> {
         if end == Some(0) {
             items.push(FetchItem::Gap { end: location, nonexistent: random.flip() });
         } else {
-            items.push(FetchItem::Object(Object {
+            let is_datagram = random.below(4) == 0;
+            let object = Object {
                 subgroup: Subgroup {
                     group: location.group,
-                    id: SubgroupId(random.below(3)),
+                    id: SubgroupId(if is_datagram { 0 } else { random.below(3) }),
                     priority: Priority(random.below(2) as u8),
                     ends_group: false,
                     from_first: false,
@@ -235,7 +236,8 @@ fn fetch_items(random: &mut Random, order: GroupOrder) -> Vec<FetchItem> {
                 status: Status::Normal,
                 properties: random.properties(),
                 payload: random.bytes(50),
-            }));
+            };
+            items.push(if is_datagram { FetchItem::Datagram(object) } else { FetchItem::Object(object) });
         }
         let step = random.below(3);
         location = match (step, order) {
@@ -260,6 +262,10 @@ fn fetches_survive_a_round_trip_in_any_pieces() {
             match item {
                 FetchItem::Object(object) => {
                     encoder.object(object, &mut stream);
+                    stream.extend_from_slice(&object.payload);
+                }
+                FetchItem::Datagram(object) => {
+                    encoder.datagram(object, &mut stream);
                     stream.extend_from_slice(&object.payload);
                 }
                 FetchItem::Gap { end, nonexistent } => encoder.gap(*end, *nonexistent, &mut stream),

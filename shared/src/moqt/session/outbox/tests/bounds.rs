@@ -96,3 +96,29 @@ fn a_session_has_a_budget_and_who_spends_it_pays() {
     }
     assert_eq!(budget.used.load(Ordering::Relaxed), 0);
 }
+
+#[test]
+fn the_bounds_are_the_sessions() {
+    let limits = DataLimits {
+        subscriber_bytes: 1_000,
+        subscriber_objects: 3,
+        subscriber_subgroups: 2,
+        subscriber_datagrams: 1,
+        ..DataLimits::default()
+    };
+    let skipped = |objects: &[Item]| {
+        let Rig { mut outbox, now, .. } = Rig::plain();
+        outbox.limits = limits;
+        objects.iter().for_each(|object| assert!(outbox.push(now, object.clone())));
+        outbox.stats().skipped_objects
+    };
+    let object = |group, subgroup, id, bytes| Item::Object(object(group, subgroup, id, bytes));
+    assert_eq!(skipped(&[object(1, 0, 0, 600), object(2, 0, 0, 200)]), 0);
+    assert_eq!(skipped(&[object(1, 0, 0, 600), object(2, 0, 0, 500)]), 1);
+    let small: Vec<Item> = (0..4).map(|id| object(1 + id / 2, 0, id, 1)).collect();
+    assert_eq!((skipped(&small[..3]), skipped(&small)), (0, 2));
+    let subgroups: Vec<Item> = (0..3).map(|id| object(1 + id / 2, id, id, 1)).collect();
+    assert_eq!((skipped(&subgroups[..2]), skipped(&subgroups)), (0, 2));
+    let datagrams = [super::object(1, 0, 0, 1), super::object(1, 0, 1, 1)].map(Item::Datagram);
+    assert_eq!(skipped(&datagrams), 1);
+}

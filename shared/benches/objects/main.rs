@@ -1,6 +1,15 @@
-//! Objects per second from a writer to its reader through two sessions in memory, against a floor: the
-//! same objects through a plain channel. `cargo bench -p shared --bench objects` prints both and their
-//! ratio.
+//! What an object costs, as bytes and through sessions, and what an idle session holds.
+//! `cargo bench -p shared --bench objects` prints each with its target beside it.
+//!
+//! | module | what it measures |
+//! |---|---|
+//! | `codec` | objects and datagrams as bytes |
+//! | `receive` | a session that receives |
+//! | `idle` | a session that does nothing |
+//! | `count` | allocations |
+//!
+//! Here: objects per second from a writer to its reader through two sessions in memory, against a floor, the
+//! same objects through a plain channel.
 
 use std::time::{Duration, Instant};
 
@@ -14,6 +23,14 @@ use shared::{
 };
 use tokio::sync::mpsc;
 
+mod codec;
+mod count;
+mod idle;
+mod receive;
+
+#[global_allocator]
+static ALLOCATOR: count::Counting = count::Counting;
+
 /// Objects of one run.
 const OBJECTS: u64 = 100_000;
 /// Objects that are under way at once.
@@ -21,8 +38,8 @@ const AHEAD: u64 = 64;
 /// Runs, of which the best counts.
 const RUNS: usize = 5;
 
-fn object(group: u64, id: u64, payload: &Bytes) -> Item {
-    Item::Object(Object {
+fn object(group: u64, id: u64, payload: &Bytes) -> Object {
+    Object {
         subgroup: Subgroup {
             group: GroupId(group),
             id: SubgroupId(0),
@@ -34,7 +51,7 @@ fn object(group: u64, id: u64, payload: &Bytes) -> Item {
         status: Status::Normal,
         properties: Properties::default(),
         payload: payload.clone(),
-    })
+    }
 }
 
 /// Through two sessions, `per_group` objects a group.
@@ -59,7 +76,7 @@ async fn sessions(per_group: u64, payload: &Bytes) -> Duration {
     while received < OBJECTS {
         while sent < OBJECTS && sent < received + AHEAD {
             let (group, id) = (sent / per_group, sent % per_group);
-            writer.push(object(group, id, payload));
+            writer.push(Item::Object(object(group, id, payload)));
             sent += 1;
             if id + 1 == per_group {
                 let (group, subgroup) = (GroupId(group), SubgroupId(0));
@@ -84,7 +101,7 @@ async fn channel(per_group: u64, payload: &Bytes) -> Duration {
     let began = Instant::now();
     let writer = tokio::spawn(async move {
         for sent in 0..OBJECTS {
-            let item = object(sent / per_group, sent % per_group, &payload);
+            let item = Item::Object(object(sent / per_group, sent % per_group, &payload));
             sender.send(item).await.expect("its reader is there");
         }
     });
@@ -99,6 +116,9 @@ async fn channel(per_group: u64, payload: &Bytes) -> Duration {
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    codec::run();
+    receive::run(&runtime);
+    idle::run(&runtime);
     for (name, per_group, bytes) in
         [("video, 60 objects a group, 8 KiB", 60, 8 << 10), ("audio, 1 object a group, 160 B", 1, 160)]
     {

@@ -1,0 +1,111 @@
+//! Streams that end at any byte: by their sender's reset, or by their reader's wish to stop.
+
+use bytes::BytesMut;
+
+use super::{order::Raw, *};
+use crate::{
+    moqt::{
+        ResetCode,
+        wire::{StreamHeader, SubgroupHeader, TrackAlias, encode_object_header},
+    },
+    transport::SendStream,
+};
+
+/// A subgroup's stream, and where in it its header and each object is whole.
+fn stream(objects: &[Object]) -> (Bytes, Vec<usize>) {
+    let header = SubgroupHeader {
+        alias: TrackAlias(0),
+        group: GroupId(1),
+        subgroup: Some(SubgroupId(0)),
+        priority: Some(Priority(64)),
+        ends_group: false,
+        from_first: true,
+        has_properties: true,
+    };
+    let mut bytes = BytesMut::new();
+    header.encode(&mut bytes);
+    let (mut previous, mut whole) = (None, vec![bytes.len()]);
+    for object in objects {
+        encode_object_header(previous, &header, object, &mut bytes);
+        bytes.extend_from_slice(&object.payload);
+        previous = Some(object.id);
+        whole.push(bytes.len());
+    }
+    (bytes.freeze(), whole)
+}
+
+pub(super) async fn send(connection: &crate::transport::Connection, bytes: Bytes) -> SendStream {
+    let mut stream = connection.open_uni().await.expect("open");
+    let mut chunks = [bytes];
+    while !chunks[0].is_empty() {
+        std::future::poll_fn(|cx| stream.poll_write(cx, &mut chunks)).await.expect("written");
+    }
+    stream
+}
+
+pub(super) async fn settle() {
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_is_reset_at_any_byte_gives_whole_objects_and_goes_on() {
+    let payloads = ["", "a", "some more of it", ""];
+    let objects: Vec<Object> =
+        payloads.iter().zip(0..).map(|(payload, id)| object(1, 0, id, *payload)).collect();
+    let (bytes, whole) = stream(&objects);
+    for cut in 0..=bytes.len() {
+        let (mut raw, client) = Raw::publisher(Config::new(Role::Client)).await;
+        let mut subscription = raw.granted(&client, "v").await;
+        let mut first = send(&raw.connection, bytes.slice(..cut)).await;
+        settle().await;
+        first.reset(ResetCode::DeliveryTimeout.0);
+        let parts = whole.iter().filter(|&&end| end <= cut).count();
+        let count = parts.saturating_sub(1);
+        for object in &objects[..count] {
+            let item = subscription.recv().await;
+            assert_eq!(item, Some(Received::Item(Item::Object(object.clone()))), "cut at {cut}");
+        }
+        if parts > 0 {
+            let end = SubgroupEnd::Reset(ResetCode::DeliveryTimeout);
+            let end = Item::End { group: GroupId(1), subgroup: SubgroupId(0), end };
+            assert_eq!(subscription.recv().await, Some(Received::Item(end)), "cut at {cut}");
+        }
+        // Its sender begins anew: what came is not delivered twice.
+        let mut again = send(&raw.connection, bytes.clone()).await;
+        again.finish();
+        for object in &objects[count..] {
+            let item = subscription.recv().await;
+            assert_eq!(item, Some(Received::Item(Item::Object(object.clone()))), "cut at {cut}");
+        }
+        assert_eq!(subscription.recv().await, Some(Received::Item(end(1, 0))), "cut at {cut}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_is_stopped_at_any_byte_takes_only_its_subgroup_along() {
+    let objects = [object(1, 0, 0, "zero"), object(1, 0, 1, "one, which is longer")];
+    let (bytes, _) = stream(&objects);
+    for cut in 0..bytes.len() {
+        let (mut raw, mut server) = Raw::pair().await;
+        let writer = raw.subscribe(&mut server, "v", 64).await;
+        for object in &objects {
+            assert!(writer.push(Item::Object(object.clone())));
+        }
+        let mut stream = raw.connection.accept_uni().await.expect("a stream");
+        let mut read = 0;
+        while read < cut {
+            let most = cut - read;
+            let bytes = std::future::poll_fn(|cx| stream.poll_read(cx, most)).await.expect("bytes");
+            read += bytes.expect("some").len();
+        }
+        stream.stop(ResetCode::Cancelled.0);
+        settle().await;
+        assert!(writer.push(Item::Object(object(1, 0, 2, "of the stopped subgroup"))));
+        assert!(writer.push(Item::Object(object(2, 0, 0, "next"))));
+        let StreamHeader::Subgroup(header) = raw.header().await else { panic!("no subgroup") };
+        assert_eq!(header.group, GroupId(2), "cut at {cut}");
+        assert!(!writer.is_closed());
+    }
+}
