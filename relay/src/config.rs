@@ -92,6 +92,10 @@ pub struct Config {
     #[arg(long, env = "RELAY_RENDEZVOUS", value_name = "TIME", default_value = "10s", value_parser = value::duration)]
     pub rendezvous: Duration,
 
+    /// For how long at most a fetch waits for what only the publisher has; 0s for not at all
+    #[arg(long, env = "RELAY_FILL", value_name = "TIME", default_value = "5s", value_parser = value::duration)]
+    pub fill: Duration,
+
     /// What to log on standard error, such as info or relay=debug,warn
     #[arg(long, env = "RELAY_LOG", value_name = "FILTER", default_value = "info")]
     pub log: String,
@@ -145,6 +149,7 @@ impl Config {
             cache_age: Duration::from_secs(10),
             linger: Duration::from_secs(10),
             rendezvous: Duration::from_secs(10),
+            fill: Duration::from_secs(5),
             log: "info".to_owned(),
         }
     }

@@ -131,6 +131,7 @@ pub async fn serve(config: Config) -> Result<Running, StartError> {
         cache_age: config.cache_age,
         linger: config.linger,
         rendezvous: config.rendezvous,
+        fill: config.fill,
     };
     let tracks = Tasks::default();
     let registry = Registry::new(limits, Arc::clone(&metrics), recorder.clone(), tracks.clone());

@@ -10,7 +10,10 @@ use shared::moqt::{
 };
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
-use super::cache::{Cache, Piece};
+use super::{
+    cache::{Cache, Piece},
+    fill::{Filler, Past, after},
+};
 use crate::{metrics::Metrics, tasks::Tasks};
 
 /// How long a fetch waits for what the publisher told of and did not send yet.
@@ -25,6 +28,8 @@ pub(super) struct Fetches {
     answer_at: Option<Instant>,
     metrics: Arc<Metrics>,
     tasks: Tasks,
+    /// Where to ask for what is not in the cache.
+    past: Option<Past>,
     /// What the streams of those that are being answered are to be reset with.
     given_up: watch::Sender<Option<ResetCode>>,
 }
@@ -32,7 +37,19 @@ pub(super) struct Fetches {
 impl Fetches {
     /// None yet.
     pub(super) fn new(metrics: Arc<Metrics>, tasks: Tasks) -> Self {
-        Self { waiting: Vec::new(), answer_at: None, metrics, tasks, given_up: watch::Sender::default() }
+        Self {
+            waiting: Vec::new(),
+            answer_at: None,
+            metrics,
+            tasks,
+            past: None,
+            given_up: watch::Sender::default(),
+        }
+    }
+
+    /// What is not in the cache can be had there.
+    pub(super) fn set_past(&mut self, past: Past) {
+        self.past = Some(past);
     }
 
     /// Keeps a fetch until the cache has caught up with what the publisher told of. The permit is held
@@ -76,6 +93,7 @@ impl Fetches {
                 return request.reject(RequestCode::InvalidRange, &reason);
             }
         };
+        let filler = Filler::new(self.past.clone(), &request);
         let writer = request.accept(answer.end, EndOfTrack::No, properties.clone());
         let metrics = Arc::clone(&self.metrics);
         let mut given_up = self.given_up.subscribe();
@@ -88,7 +106,7 @@ impl Fetches {
                 }
             };
             tokio::pin!(code);
-            let mut sending = Sending { writer, gap: None };
+            let mut sending = Sending { writer, filler, next: Some(start), gap: None };
             for piece in answer.pieces {
                 let sent = tokio::select! {
                     biased;
@@ -100,7 +118,16 @@ impl Fetches {
                     None => return,
                 }
             }
-            sending.finish().await;
+            // What fills the end of the range can still be given up.
+            let filled = tokio::select! {
+                biased;
+                code = &mut code => return sending.writer.abandon(code),
+                filled = sending.fill() => filled,
+            };
+            if let Some(objects) = filled {
+                metrics.objects_fetched.add(objects);
+                sending.writer.finish();
+            }
             drop(permit);
         });
     }
@@ -119,7 +146,10 @@ impl Fetches {
 /// An answer on its way.
 struct Sending {
     writer: FetchWriter,
-    /// Objects up to here came too late to be served: the subscriber is told that they are not known.
+    filler: Filler,
+    /// The first location of which nothing was said.
+    next: Option<Location>,
+    /// Up to here the cache does not know, or may not serve any more.
     gap: Option<Location>,
 }
 
@@ -127,24 +157,22 @@ impl Sending {
     /// Sends a piece; gives the objects that were sent, `None` where the subscriber is gone.
     async fn send(&mut self, piece: Piece) -> Option<u64> {
         let now = tokio::time::Instant::now().into_std();
-        if piece.good_until.is_some_and(|until| until < now) {
-            self.gap = Some(piece.location());
+        let at = piece.location();
+        let is_unknown = matches!(piece.item, FetchItem::Gap { nonexistent: false, .. });
+        if is_unknown || piece.good_until.is_some_and(|until| until < now) {
+            self.gap = Some(at);
             return Some(0);
         }
+        let filled = self.fill().await?;
         let objects = u64::from(!matches!(piece.item, FetchItem::Gap { .. }));
-        (self.fill().await && self.writer.send(piece.item).await).then_some(objects)
+        self.next = after(at);
+        self.writer.send(piece.item).await.then_some(filled + objects)
     }
 
-    async fn finish(mut self) {
-        if self.fill().await {
-            self.writer.finish();
-        }
-    }
-
-    async fn fill(&mut self) -> bool {
-        match self.gap.take() {
-            Some(end) => self.writer.send(FetchItem::Gap { end, nonexistent: false }).await,
-            None => true,
-        }
+    /// Sends what is known elsewhere of the gap before the next piece.
+    async fn fill(&mut self) -> Option<u64> {
+        let (Some(end), Some(start)) = (self.gap.take(), self.next) else { return Some(0) };
+        self.next = after(end);
+        self.filler.fill(start, end, &mut self.writer).await
     }
 }

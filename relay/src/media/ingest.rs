@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::{
     COMMANDS, Command, Context, Keep, Shelf, Track, Upstream, cache::Cache, fanout::Fanout, fetches::Fetches,
-    new_group::NewGroups,
+    fill::Past, new_group::NewGroups,
 };
 use crate::{registry::Seat, tasks::Tasks};
 
@@ -122,7 +122,7 @@ impl Ingest {
             Upstream::Publisher(session) => {
                 let mut waiting = Vec::new();
                 let answer = self.subscribe(&session, &mut waiting).await;
-                drop(session);
+                self.fetches.set_past(Past::new(session, self.name.clone(), self.context.limits.fill));
                 match answer {
                     Some(Ok(subscription)) => {
                         self.granted(subscription.ok().clone(), waiting);

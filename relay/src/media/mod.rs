@@ -9,6 +9,7 @@
 //! | `cache` | what late joiners and fetches get (pure) |
 //! | `fanout` | the viewers of the track |
 //! | `fetches` | who wants the track's past |
+//! | `fill` | what a fetch asks the publisher for |
 //! | `new_group` | merges and limits what viewers ask of the publisher (pure) |
 //! | `summary` | the one track that is made here |
 
@@ -25,6 +26,7 @@ use crate::{analytics::recorder::Recorder, metrics::Metrics, registry::Seat};
 mod cache;
 mod fanout;
 mod fetches;
+mod fill;
 mod ingest;
 mod new_group;
 pub(crate) mod summary;
@@ -43,6 +45,8 @@ pub(crate) struct Limits {
     pub(crate) cache_age: Duration,
     /// For how long a track is taken from its publisher without viewers.
     pub(crate) linger: Duration,
+    /// The longest that a fetch may wait for what only the publisher has.
+    pub(crate) fill: Duration,
     /// The longest that a viewer may wait for a publisher.
     pub(crate) rendezvous: Duration,
 }

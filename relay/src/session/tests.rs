@@ -25,6 +25,7 @@ use crate::{
 const LONG: Duration = Duration::from_secs(60);
 const LINGER: Duration = Duration::from_secs(5);
 const RENDEZVOUS: Duration = Duration::from_secs(8);
+const FILL: Duration = Duration::from_secs(3);
 
 struct World {
     relay: Arc<Relay>,
@@ -45,6 +46,7 @@ impl World {
             cache_age: Duration::from_secs(10),
             linger: LINGER,
             rendezvous: RENDEZVOUS,
+            fill: FILL,
         };
         let registry = Registry::new(limits, Arc::clone(&metrics), recorder.clone(), Tasks::default());
         let (stop, stopping) = watch::channel(false);

@@ -1,6 +1,6 @@
 //! What of a request the relay answers by itself: waiting, moving, renewing, refusing.
 
-use shared::moqt::Redirect;
+use shared::moqt::{EndOfTrack, FetchOptions, FetchRequest, Redirect};
 use tokio::time::Instant;
 
 use super::*;
@@ -140,4 +140,114 @@ async fn the_sessions_own_namespaces_are_not_the_relays() {
     let answer = viewer.subscribe(track, patient(LONG)).await;
     assert_eq!(code(answer), RequestCode::DoesNotExist);
     assert!(publisher.asked().await.is_none(), "nothing is forwarded");
+}
+
+fn place(item: Option<FetchItem>) -> Option<(u64, u64)> {
+    match item? {
+        FetchItem::Object(object) | FetchItem::Datagram(object) => {
+            Some((object.subgroup.group.0, object.id.0))
+        }
+        FetchItem::Gap { end, nonexistent } => {
+            assert!(!nonexistent);
+            Some((end.group.0, end.object.0))
+        }
+    }
+}
+
+/// A track of which the relay has group 5 and the publisher more, and the answer to a fetch from group 3 on,
+/// with what the publisher does with what is asked of it.
+async fn fetched(options: FetchOptions, answer: impl FnOnce(FetchRequest)) -> (Vec<(u64, u64)>, Duration) {
+    let mut world = World::new();
+    let mut publisher = world.publisher().await;
+    let viewer = world.viewer().await;
+    let track = world.room.on_stage("chapters");
+    let ok = SubscribeOk { largest: Some(Location::new(4, 9)), ..SubscribeOk::default() };
+    let (subscription, writer) = tokio::join!(
+        viewer.subscribe(track.clone(), SubscribeOptions::default()),
+        publisher.grant(&track, ok)
+    );
+    let mut subscription = subscription.expect("granted");
+    writer.push(object(5, 0, 10));
+    writer.push(object(5, 1, 10));
+    assert_eq!((next(&mut subscription).await, next(&mut subscription).await), (Ok((5, 0)), Ok((5, 1))));
+    let (start, end) = (Location::new(3, 0), Location::new(5, 1));
+    let began = Instant::now();
+    let range = FetchRange::Standalone { track, start, end };
+    let read = async {
+        let mut fetch = viewer.fetch(range, options).await.expect("granted");
+        let mut places = Vec::new();
+        while let Some(place) = place(fetch.next().await.expect("not reset")) {
+            places.push(place);
+        }
+        (places, began.elapsed())
+    };
+    let serve = async {
+        match publisher.asked().await {
+            Some(Request::Fetch(request)) => {
+                assert_eq!(request.range(), (start, Location::new(4, u64::MAX)));
+                answer(request);
+            }
+            None => {}
+            other => panic!("{other:?}"),
+        }
+    };
+    tokio::join!(read, serve).0
+}
+
+const UNKNOWN: (u64, u64) = (4, u64::MAX);
+
+#[tokio::test(start_paused = true)]
+async fn what_the_cache_lacks_is_fetched_from_the_publisher() {
+    let (places, _) = fetched(FetchOptions::default(), |request| {
+        let time = request.fill_timeout().expect("the relay says how long it waits");
+        assert!(time <= FILL && time > FILL / 2, "{time:?}");
+        let mut writer = request.accept(Location::new(4, 9), EndOfTrack::No, Properties::default());
+        tokio::spawn(async move {
+            for (group, id) in [(3, 0), (3, 1), (4, 0)] {
+                let Item::Object(object) = object(group, id, 10) else { return };
+                writer.send(object).await;
+            }
+            writer.finish();
+        });
+    })
+    .await;
+    assert_eq!(places, [(3, 0), (3, 1), (4, 0), (5, 0), (5, 1)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_publisher_does_not_give_is_not_known() {
+    let (places, _) = fetched(FetchOptions::default(), |request| {
+        request.reject(RequestCode::InvalidRange, "only the newest group is kept");
+    })
+    .await;
+    assert_eq!(places, [UNKNOWN, (5, 0), (5, 1)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_publisher_that_is_slow_is_waited_for_as_long_as_the_viewer_and_the_relay_want() {
+    for (asked, waited) in
+        [(None, FILL), (Some(Duration::from_secs(1)), Duration::from_secs(1)), (Some(LONG), FILL)]
+    {
+        let options = FetchOptions { fill_timeout: asked, ..FetchOptions::default() };
+        let (places, took) = fetched(options, |request| {
+            let mut writer = request.accept(Location::new(4, 9), EndOfTrack::No, Properties::default());
+            tokio::spawn(async move {
+                let Item::Object(object) = object(3, 0, 10) else { return };
+                writer.send(object).await;
+                tokio::time::sleep(LONG).await;
+                drop(writer);
+            });
+        })
+        .await;
+        assert_eq!(places, [(3, 0), UNKNOWN, (5, 0), (5, 1)]);
+        assert_eq!(took.as_millis() / 100, waited.as_millis() / 100, "{asked:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_does_not_want_to_wait_gets_what_is_there() {
+    let options = FetchOptions { fill_timeout: Some(Duration::ZERO), ..FetchOptions::default() };
+    let (places, took) =
+        fetched(options, |request| panic!("nothing is asked of the publisher: {request:?}")).await;
+    assert_eq!((places, took), (vec![UNKNOWN, (5, 0), (5, 1)], Duration::ZERO));
 }

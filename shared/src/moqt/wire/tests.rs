@@ -404,6 +404,21 @@ fn long_reasons_are_cut_and_a_peers_are_refused() {
 }
 
 #[test]
+fn a_uri_has_at_most_8192_bytes() {
+    let goaway = |bytes: usize| {
+        Message::Goaway(Goaway { uri: "u".repeat(bytes), timeout: Duration::ZERO, request: None })
+    };
+    let longest = encoded(&goaway(8192));
+    assert_eq!(decoded(&longest), Ok(Some(goaway(8192))));
+    assert!(goaway(8193).encode(&mut BytesMut::new()).is_err());
+    let mut longer = vec![0x10, 0x00, 0x00, 0xa0, 0x01];
+    longer.extend_from_slice(&[b'u'; 8193]);
+    longer.push(0);
+    longer[1..3].copy_from_slice(&8196_u16.to_be_bytes());
+    assert_eq!(code_of(&longer), SessionCode::ProtocolViolation);
+}
+
+#[test]
 fn a_message_has_at_most_64_kib() {
     let setup = |bytes: usize| {
         Message::Setup(Setup {
