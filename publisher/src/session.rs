@@ -268,6 +268,9 @@ impl Broadcast {
             Request::PublishNamespace(request) => {
                 request.reject(Code::NotSupported, "this is a publisher: it takes no namespaces");
             }
+            Request::SubscribeTracks(request) => {
+                request.reject(Code::NotSupported, "this is a publisher: ask its relay for tracks");
+            }
             Request::SubscribeNamespace(request) => {
                 request.reject(Code::NotSupported, "this is a publisher: ask its relay for namespaces");
             }

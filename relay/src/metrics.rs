@@ -96,10 +96,11 @@ metrics! {
     sessions_webtransport: Gauge, "gauge", "relay_sessions"{"transport=\"webtransport\""}, "MoQT sessions that are set up.";
     sessions_memory: Gauge, "gauge", "relay_sessions"{"transport=\"memory\""}, "MoQT sessions that are set up.";
     http_refused: Counter, "counter", "relay_http_refused_total", "HTTP connections refused because too many were open.";
-    broadcasts: Gauge, "gauge", "relay_broadcasts", "Namespaces that are on air.";
+    broadcasts: Gauge, "gauge", "relay_broadcasts", "Broadcasts that are on air: namespaces that are announced, or that tracks are published in.";
     tracks: Gauge, "gauge", "relay_tracks", "Tracks that are taken from their publishers.";
     subscriptions: Gauge, "gauge", "relay_subscriptions", "Subscriptions that viewers hold.";
     requests_refused: Counter, "counter", "relay_requests_refused_total", "Requests of peers that were answered with an error.";
+    offers_blocked: Counter, "counter", "relay_offers_blocked_total", "Published tracks that could not be offered to a session for want of a stream or of a place.";
     objects_in: Counter, "counter", "relay_objects_received_total", "Objects received from publishers.";
     bytes_in: Counter, "counter", "relay_object_bytes_received_total", "Payload bytes received from publishers.";
     objects_out: Counter, "counter", "relay_objects_sent_total", "Objects handed to viewers' connections.";

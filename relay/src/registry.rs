@@ -1,7 +1,7 @@
 //! Who publishes what, and who is in which room: the relay's control plane. No object passes here.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
@@ -23,14 +23,18 @@ use crate::{
     tasks::Tasks,
 };
 
+mod offers;
 mod source;
 mod viewers;
 
+use offers::Offers;
+pub(crate) use offers::TrackLease;
 use source::Source;
 use viewers::Viewers;
 
 /// Most namespaces on air at one time; further ones are refused.
 const MAX_SOURCES: usize = 10_000;
+const TAKEN_OVER: &str = "a newer publisher took over";
 
 /// The sources of a relay.
 #[derive(Debug)]
@@ -45,8 +49,26 @@ pub(crate) struct Registry {
 #[derive(Debug, Default)]
 struct State {
     sources: BTreeMap<Namespace, Arc<Source>>,
+    offers: Offers,
     viewers: Viewers,
     broadcasts: u64,
+}
+
+impl State {
+    /// The broadcast of a session in a namespace: all that it announces and publishes there is one.
+    fn broadcast(&mut self, namespace: &Namespace, owner: SessionId, session: Session) -> Arc<Source> {
+        let known = {
+            let announced = self.sources.get(namespace).into_iter();
+            let mut all = announced.chain(self.offers.sources_in(namespace));
+            all.find(|source| source.owner() == owner).cloned()
+        };
+        if let Some(known) = known {
+            return known;
+        }
+        let room = Room::of(namespace).filter(|room| room.stage() == *namespace);
+        self.broadcasts += 1;
+        Arc::new(Source::new(BroadcastId(self.broadcasts), namespace.clone(), owner, session, room))
+    }
 }
 
 impl Registry {
@@ -69,39 +91,54 @@ impl Registry {
         owner: SessionId,
         session: Session,
     ) -> Option<Lease> {
-        let room = Room::of(&namespace).filter(|room| room.stage() == namespace);
         let (source, earlier) = {
             let mut state = self.lock();
             if state.sources.len() >= MAX_SOURCES && !state.sources.contains_key(&namespace) {
                 return None;
             }
-            state.broadcasts += 1;
-            let id = BroadcastId(state.broadcasts);
-            let source = Arc::new(Source::new(id, owner, session, room.clone()));
-            (Arc::clone(&source), state.sources.insert(namespace.clone(), source))
+            let source = state.broadcast(&namespace, owner, session);
+            let earlier = state.sources.insert(namespace.clone(), Arc::clone(&source));
+            let earlier = earlier.filter(|earlier| !Arc::ptr_eq(earlier, &source));
+            earlier.iter().for_each(|earlier| state.offers.forget(earlier));
+            (source, earlier)
         };
         if let Some(earlier) = earlier {
-            self.take_over(&namespace, &earlier);
+            tracing::info!(%namespace, "a newer publisher takes over");
+            earlier.end(DoneCode::InternalError, TAKEN_OVER);
+            self.release(&earlier, TAKEN_OVER);
         }
-        self.context.metrics.broadcasts.add(1);
-        if let Some(room) = &room {
-            let (broadcast, room) = (source.id(), room.clone());
-            self.recorder.record(Fact::BroadcastStarted { broadcast, room, session: owner });
-        }
-        if let Some(room) = &room {
+        self.on_air(&source);
+        source.announce();
+        if let Some(room) = source.room() {
             source.open(&room.catalog(), &self.context, &self.tasks);
         }
         self.announce();
         Some(Lease { registry: Arc::clone(self), namespace, source })
     }
 
-    fn take_over(&self, namespace: &Namespace, earlier: &Source) {
-        tracing::info!(%namespace, "a newer publisher takes over");
-        earlier.end(DoneCode::InternalError, "a newer publisher took over");
-        self.off_air(earlier, "a newer publisher took over");
+    /// A broadcast begins, unless it did before.
+    fn on_air(&self, source: &Source) {
+        if !source.begin() {
+            return;
+        }
+        self.context.metrics.broadcasts.add(1);
+        if let Some(room) = source.room() {
+            let (broadcast, session) = (source.id(), source.owner());
+            self.recorder.record(Fact::BroadcastStarted { broadcast, room: room.clone(), session });
+        }
     }
 
-    fn off_air(&self, source: &Source, reason: &str) {
+    /// A broadcast ends where neither its namespace nor any track of it is published any more.
+    fn release(&self, source: &Arc<Source>, reason: &str) {
+        let is_held = {
+            let state = self.lock();
+            let announced = state.sources.get(source.namespace());
+            let mut holds = announced.into_iter().chain(state.offers.sources_in(source.namespace()));
+            holds.any(|held| Arc::ptr_eq(held, source))
+        };
+        if is_held || !source.finish() {
+            return;
+        }
         self.context.metrics.broadcasts.subtract(1);
         if source.room().is_some() {
             let reason = reason.to_owned();
@@ -117,7 +154,7 @@ impl Registry {
         permit: OwnedSemaphorePermit,
     ) {
         if let Some(source) = self.source_of(request.track()) {
-            return self.seat(&source, request, viewer, permit);
+            return self.serve(&source, request, viewer, permit);
         }
         let patience = request.options().rendezvous_timeout.unwrap_or_default();
         let patience = patience.min(self.context.limits.rendezvous);
@@ -144,7 +181,7 @@ impl Registry {
         loop {
             changes.mark_unchanged();
             if let Some(source) = self.source_of(request.track()) {
-                return self.seat(&source, request, viewer, permit);
+                return self.serve(&source, request, viewer, permit);
             }
             tokio::select! {
                 _ = changes.changed() => {}
@@ -158,8 +195,8 @@ impl Registry {
         }
     }
 
-    /// Gives a viewer a seat at a track of a source.
-    fn seat(
+    /// Hands a viewer's SUBSCRIBE to a track of a source.
+    fn serve(
         self: &Arc<Self>,
         source: &Arc<Source>,
         request: SubscribeRequest,
@@ -167,10 +204,20 @@ impl Registry {
         permit: OwnedSemaphorePermit,
     ) {
         let track = request.track().clone();
-        let room = source.room().filter(|room| room.stage() == track.namespace && source.owner() != viewer);
-        let seat = Seat::take(self, room.cloned(), viewer, permit);
+        let seat = self.seat(source, &track, viewer, permit);
         self.open_summary(source, &track);
         source.send(&track, Command::Subscribe(request, seat), &self.context, &self.tasks);
+    }
+
+    fn seat(
+        self: &Arc<Self>,
+        source: &Source,
+        track: &TrackName,
+        viewer: SessionId,
+        permit: OwnedSemaphorePermit,
+    ) -> Seat {
+        let room = source.room().filter(|room| room.stage() == track.namespace && source.owner() != viewer);
+        Seat::take(self, room.cloned(), viewer, permit)
     }
 
     /// Hands a FETCH to the cache of the track that it asks for, or refuses it.
@@ -196,8 +243,13 @@ impl Registry {
 
     fn source_of(&self, track: &TrackName) -> Option<Arc<Source>> {
         let summary_of = Room::of(&track.namespace).filter(|room| room.summary() == *track);
-        let namespace = summary_of.map_or_else(|| track.namespace.clone(), |room| room.stage());
-        self.lock().sources.get(&namespace).cloned()
+        let state = self.lock();
+        let source = match summary_of.map(|room| room.stage()) {
+            // Whoever is on the stage has an audience.
+            Some(stage) => state.sources.get(&stage).or_else(|| state.offers.sources_in(&stage).next()),
+            None => state.offers.get(track).or_else(|| state.sources.get(&track.namespace)),
+        };
+        source.cloned()
     }
 
     /// The audience's summary is made here; it runs as long as somebody wants it.
@@ -227,12 +279,18 @@ impl Registry {
 
     /// Rooms on air, by name.
     pub(crate) fn rooms_on_air(&self) -> Vec<Room> {
-        self.lock().sources.values().filter_map(|source| source.room().cloned()).collect()
+        let state = self.lock();
+        let sources = state.sources.values().chain(state.offers.sources());
+        let rooms: BTreeSet<Room> = sources.filter_map(|source| source.room().cloned()).collect();
+        rooms.into_iter().collect()
     }
 
     /// Ends every track for its viewers.
     pub(crate) fn end_all(&self, code: DoneCode, reason: &'static str) {
-        let sources: Vec<_> = self.lock().sources.values().cloned().collect();
+        let sources: Vec<_> = {
+            let state = self.lock();
+            state.sources.values().chain(state.offers.sources()).cloned().collect()
+        };
         sources.iter().for_each(|source| source.end(code, reason));
     }
 
@@ -262,6 +320,9 @@ pub(crate) struct Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        if !self.source.withdraw() {
+            return;
+        }
         let was_ours = {
             let mut state = self.registry.lock();
             let is_ours =
@@ -269,10 +330,9 @@ impl Drop for Lease {
             is_ours && state.sources.remove(&self.namespace).is_some()
         };
         if was_ours {
-            let has_ended = self.source.has_ended();
-            let reason = if has_ended { "ended by the publisher" } else { "publisher lost" };
+            let reason = self.source.how_it_ended();
             tracing::info!(namespace = %self.namespace, reason, "off air");
-            self.registry.off_air(&self.source, reason);
+            self.registry.release(&self.source, reason);
             self.registry.announce();
         }
     }

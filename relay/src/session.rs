@@ -13,8 +13,8 @@ use std::{
 use shared::{
     event::{BroadcastId, Fact, Part, SessionId, Traffic, transport_name},
     moqt::{
-        self, Closed, Namespace, NamespaceEvent, NamespaceRequest, NamespaceSubscriptionRequest, Request,
-        RequestCode, Requests, Role, Session,
+        self, Closed, Namespace, NamespaceEvent, NamespaceRequest, NamespaceSubscriptionRequest,
+        PublishRequest, Request, RequestCode, Requests, Role, Session,
     },
     naming::Room,
     transport::{Connection, Incoming, Server},
@@ -33,11 +33,15 @@ use crate::{
     registry::Registry,
 };
 
+mod tracks;
+
 /// Subscriptions of one session at one time; further ones are refused.
 const MAX_SUBSCRIPTIONS: usize = 256;
 /// Fetches and questions about tracks of one session at one time; further ones are refused.
 const MAX_FETCHES: usize = 32;
-/// Namespaces that one session publishes or watches at one time; further ones are refused.
+/// Tracks that one session publishes one by one at one time; further ones are refused.
+const MAX_OFFERS: usize = 256;
+/// Namespaces that one session publishes, watches or takes all tracks of at one time; further ones are refused.
 const MAX_NAMESPACES: usize = 64;
 /// How often a session's totals are written down.
 const TOTALS_EVERY: Duration = Duration::from_secs(1);
@@ -172,6 +176,7 @@ async fn run(connection: Connection, relay: &Arc<Relay>) -> Result<(), moqt::Ses
         relay: Arc::clone(relay),
         subscriptions: Arc::new(Semaphore::new(MAX_SUBSCRIPTIONS)),
         fetches: Arc::new(Semaphore::new(MAX_FETCHES)),
+        offers: Arc::new(Semaphore::new(MAX_OFFERS)),
         namespaces: JoinSet::new(),
         is_publisher: false,
     };
@@ -190,7 +195,8 @@ struct Peer {
     relay: Arc<Relay>,
     subscriptions: Arc<Semaphore>,
     fetches: Arc<Semaphore>,
-    /// A task for each namespace that it publishes or watches.
+    offers: Arc<Semaphore>,
+    /// A task for each namespace that it publishes, watches or takes all tracks of.
     namespaces: JoinSet<()>,
     is_publisher: bool,
 }
@@ -253,8 +259,10 @@ impl Peer {
                 Ok(permit) => self.relay.registry.status(request, permit),
                 Err((code, reason)) => request.reject(code, &reason),
             },
+            Request::Publish(request) => self.offer(request),
             Request::PublishNamespace(request) => self.publish(request),
             Request::SubscribeNamespace(request) => self.watch(request),
+            Request::SubscribeTracks(request) => self.collect(request),
             // Dropping it refuses it.
             _ => self.refused("a request of an unknown kind"),
         }
@@ -303,16 +311,35 @@ impl Peer {
             return self.refused("too many namespaces are on air");
         };
         tracing::info!(%namespace, "on air");
-        if let Some(room) = Room::of(&namespace)
+        self.joined_as_publisher(&namespace);
+        self.spawn(async move {
+            published.ended().await;
+            drop(lease);
+        });
+    }
+
+    /// Takes a track that the peer publishes.
+    fn offer(&mut self, request: PublishRequest) {
+        let namespace = request.track().namespace.clone();
+        if let Err(reason) = self.relay.may_publish(&namespace) {
+            self.refused(&reason);
+            return request.reject(RequestCode::Unauthorized, &reason);
+        }
+        let Ok(permit) = Arc::clone(&self.offers).try_acquire_owned() else {
+            self.refused("too many tracks");
+            return request.reject(RequestCode::ExcessiveLoad, "too many tracks published in one session");
+        };
+        self.joined_as_publisher(&namespace);
+        self.relay.registry.offer(request, self.id, self.session.clone(), permit);
+    }
+
+    fn joined_as_publisher(&mut self, namespace: &Namespace) {
+        if let Some(room) = Room::of(namespace)
             && !std::mem::replace(&mut self.is_publisher, true)
         {
             let fact = Fact::SessionJoined { session: self.id, room, part: Part::Publisher };
             self.relay.recorder.record(fact);
         }
-        self.spawn(async move {
-            published.ended().await;
-            drop(lease);
-        });
     }
 
     fn watch(&mut self, request: NamespaceSubscriptionRequest) {

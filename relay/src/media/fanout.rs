@@ -10,9 +10,7 @@ use std::{
 
 use shared::{
     event::{BroadcastId, Fact},
-    moqt::{
-        DoneCode, GroupId, Item, SubscribeOk, SubscribeRequest, SubscriberEvent, TrackWriter, WriterStats,
-    },
+    moqt::{DoneCode, GroupId, Item, SubscriberEvent, TrackWriter, WriterStats},
 };
 use tokio::sync::Notify;
 
@@ -74,17 +72,14 @@ impl Fanout {
         Self { viewers: Vec::new(), bell: Arc::default(), books }
     }
 
-    /// Grants a subscription and hands over what was before it; the writer's filter lets pass what was
-    /// asked for.
+    /// Takes a viewer in and hands over what was before it; the writer's filter lets pass what was asked for.
     pub(super) fn join<'a>(
         &mut self,
-        request: SubscribeRequest,
+        writer: TrackWriter,
         seat: Seat,
-        ok: SubscribeOk,
         before: impl Iterator<Item = &'a Item>,
     ) {
-        let is_forwarding = request.options().forward;
-        let writer = request.accept(ok);
+        let is_forwarding = writer.options().forward;
         for item in before {
             if !writer.push(item.clone()) {
                 return;
@@ -96,6 +91,12 @@ impl Fanout {
         self.viewers.push(viewer);
         // Its waker is left with it.
         self.bell.has_rung.store(true, Ordering::Release);
+    }
+
+    /// What is sent from now on is part of this broadcast.
+    pub(super) fn belongs_to(&mut self, broadcast: BroadcastId) {
+        self.count();
+        self.books.broadcast = broadcast;
     }
 
     /// Hands an item to all.

@@ -5,18 +5,21 @@ use std::time::{Duration, Instant};
 use shared::{
     event::{BroadcastId, Fact},
     moqt::{
-        Changes, DoneCode, FetchRequest, Item, Priority, Received, Refused, RequestCode, ResetCode,
-        SubscribeOk, SubscribeOptions, SubscribeRequest, Subscription, TrackName, TrackStatusRequest,
-        Updated, wire::TrackProperties,
+        Changes, DoneCode, FetchRequest, Item, Priority, PublishRequest, Received, Refused, RequestCode,
+        ResetCode, SubscribeOk, SubscribeOptions, SubscribeRequest, Subscription, TrackName,
+        TrackStatusRequest, TrackWriter, Updated, wire::TrackProperties,
     },
 };
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::{
     COMMANDS, Command, Context, Keep, Shelf, Track, Upstream, cache::Cache, fanout::Fanout, fetches::Fetches,
     fill::Past, new_group::NewGroups,
 };
-use crate::{registry::Seat, tasks::Tasks};
+use crate::{
+    registry::{Seat, TrackLease},
+    tasks::Tasks,
+};
 
 /// Requests that may wait for the publisher's answer. Past it further ones are refused.
 const MAX_WAITING: usize = 1024;
@@ -24,6 +27,8 @@ const MAX_WAITING: usize = 1024;
 const MIN_EXPIRY: Duration = Duration::from_secs(2);
 /// How often totals are told and old groups let go.
 const TICK: Duration = Duration::from_secs(1);
+/// How long a PUBLISH may take that crosses a SUBSCRIBE for the same track.
+const CROSSING: Duration = Duration::from_secs(1);
 /// Urgency of a track that nobody asked for yet: that of a catalog.
 const UNASKED: Priority = Priority(16);
 
@@ -52,6 +57,8 @@ pub(crate) struct Ingest {
     lonely_since: Instant,
     /// When to ask for more time upstream.
     renew_at: Option<Instant>,
+    /// Where the publisher began the subscription.
+    lease: Option<TrackLease>,
     objects: u64,
     bytes: u64,
     told_objects: u64,
@@ -104,6 +111,7 @@ impl Ingest {
             has_looked: false,
             lonely_since: now(),
             renew_at: None,
+            lease: None,
             objects: 0,
             bytes: 0,
             told_objects: 0,
@@ -119,14 +127,15 @@ impl Ingest {
                 self.is_local = true;
                 Some(Flow::Local(items))
             }
+            Upstream::Offered(offered) => Some(self.adopt(*offered)),
             Upstream::Publisher(session) => {
                 let mut waiting = Vec::new();
                 let answer = self.subscribe(&session, &mut waiting).await;
                 self.fetches.set_past(Past::new(session, self.name.clone(), self.context.limits.fill));
                 match answer {
-                    Some(Ok(subscription)) => {
-                        self.granted(subscription.ok().clone(), waiting);
-                        Some(Flow::Subscribed(subscription))
+                    Some(Ok(flow)) => {
+                        self.serve(waiting);
+                        Some(flow)
                     }
                     Some(Err(refused)) => {
                         self.refuse(&refused, waiting, &shelf);
@@ -147,26 +156,43 @@ impl Ingest {
         &mut self,
         session: &shared::moqt::Session,
         waiting: &mut Vec<Command>,
-    ) -> Option<Result<Subscription, Refused>> {
+    ) -> Option<Result<Flow, Refused>> {
         if self.keep == Keep::WhileWatched {
-            let command = self.commands.recv().await?;
-            if let Command::Subscribe(request, _) = &command {
-                self.priority = request.options().priority;
+            match self.commands.recv().await? {
+                Command::Adopt(offered) => return Some(Ok(self.adopt(*offered))),
+                command => {
+                    if let Command::Subscribe(request, _) = &command {
+                        self.priority = request.options().priority;
+                    }
+                    waiting.push(command);
+                }
             }
-            waiting.push(command);
         }
         let options = SubscribeOptions { priority: self.priority, ..SubscribeOptions::default() };
         let answer = session.subscribe(self.name.clone(), options);
         tokio::pin!(answer);
         let mut is_open = true;
+        let mut crossing = None;
         loop {
+            let give_up_at = crossing.as_ref().map(|(at, _)| *at);
             tokio::select! {
-                answer = &mut answer => return Some(answer),
+                answer = &mut answer, if crossing.is_none() => match answer {
+                    // What the publisher began for it is on its way (draft-18 §5.1).
+                    Err(refused) if is_duplicate(&refused) => crossing = Some((now() + CROSSING, refused)),
+                    Err(refused) => return Some(Err(refused)),
+                    Ok(subscription) => {
+                        self.granted(subscription.ok().clone());
+                        return Some(Ok(Flow::Subscribed(subscription)));
+                    }
+                },
+                () = until(give_up_at) => return crossing.map(|(_, refused)| Err(refused)),
                 command = self.commands.recv(), if is_open => match command {
                     Some(Command::End(_, reason)) => {
                         waiting.drain(..).for_each(|command| command.refuse(RequestCode::DoesNotExist, reason));
                         return None;
                     }
+                    // Draft-18 §5.1: what the publisher began takes the place of what was asked for.
+                    Some(Command::Adopt(offered)) => return Some(Ok(self.adopt(*offered))),
                     Some(command) if waiting.len() < MAX_WAITING => waiting.push(command),
                     Some(command) => command.refuse(RequestCode::ExcessiveLoad, "too many wait for this track: try again"),
                     None => is_open = false,
@@ -175,21 +201,52 @@ impl Ingest {
         }
     }
 
-    fn granted(&mut self, ok: SubscribeOk, waiting: Vec<Command>) {
+    fn granted(&mut self, ok: SubscribeOk) {
         let known = TrackProperties::decode(&ok.properties).unwrap_or_default();
         self.is_dynamic = known.dynamic_groups;
         self.cache.set_duration(known.max_cache);
         self.cache.heard_of(ok.largest);
         self.renew_at = renewal(ok.expires);
         self.ok = ok;
+    }
+
+    fn serve(&mut self, waiting: Vec<Command>) {
         for command in waiting {
             match command {
                 Command::Subscribe(request, seat) => self.join(request, seat),
                 Command::Fetch(request, permit) => self.fetch(request, permit),
                 Command::Status(request) => self.status(request),
-                Command::End(..) => {}
+                Command::Describe(reply) => self.describe(reply),
+                Command::Join(writer, seat) => self.take(writer, seat),
+                Command::Adopt(..) | Command::End(..) => {}
             }
         }
+    }
+
+    /// Takes the track from the subscription that its publisher began: its objects only where somebody
+    /// needs them already (draft-18 §9.5).
+    fn adopt(&mut self, (request, lease): (PublishRequest, TrackLease)) -> Flow {
+        let broadcast = lease.broadcast();
+        if broadcast != self.broadcast {
+            self.tell();
+            self.fanout.belongs_to(broadcast);
+            self.broadcast = broadcast;
+            (self.objects, self.bytes, self.told_objects) = (0, 0, 0);
+        }
+        if self.keep == Keep::WhileWatched {
+            self.keep = Keep::WhileOffered;
+        }
+        // Its past is to be had where it is published now.
+        self.fetches.set_past(Past::new(lease.session(), self.name.clone(), self.context.limits.fill));
+        self.lease = Some(lease);
+        self.granted(request.offer().ok.clone());
+        self.is_forwarding = self.keep == Keep::Always || self.fanout.wants_objects();
+        let (priority, forward) = (self.priority, self.is_forwarding);
+        Flow::Subscribed(request.accept(SubscribeOptions {
+            priority,
+            forward,
+            ..SubscribeOptions::default()
+        }))
     }
 
     /// The publisher's answer is everybody's.
@@ -222,6 +279,10 @@ impl Ingest {
             let next = tokio::select! {
                 received = flow.next() => self.received(received, shelf),
                 command = self.commands.recv(), if is_open => match command {
+                    Some(Command::Adopt(offered)) => {
+                        flow = self.adopt(*offered);
+                        Next::Go
+                    }
                     Some(command) => self.command(command),
                     None => {
                         is_open = false;
@@ -277,6 +338,10 @@ impl Ingest {
         self.fanout.done(code, &reason);
         loop {
             while let Ok(command) = self.commands.try_recv() {
+                let refusal = match &command {
+                    Command::Adopt(..) => RequestCode::ExcessiveLoad,
+                    _ => refusal,
+                };
                 command.refuse(refusal, "the track ended");
             }
             if shelf.leave(&self.commands) {
@@ -293,13 +358,19 @@ impl Ingest {
             self.context.metrics.bytes_in.add(object.payload.len() as u64);
         }
         tracing::trace!(track = %self.name, ?item, "forwarding");
-        self.cache.push(now(), item);
+        match item {
+            // What was on its way when the flow was paused would be old by the time that it is wanted.
+            Item::Object(object) | Item::Datagram(object) if !self.is_forwarding => {
+                self.cache.heard_of(Some(object.location()));
+            }
+            Item::Object(_) | Item::Datagram(_) | Item::End { .. } => self.cache.push(now(), item),
+        }
         self.fanout.push(item);
         self.gauge_cache();
         if self.fetches.deadline().is_some() && !self.cache.is_behind() {
             self.answer_early();
         }
-        if !self.has_looked && matches!(item, Item::Object(_)) {
+        if self.is_forwarding && !self.has_looked && matches!(item, Item::Object(_)) {
             // A track that is taken up in the middle of a group starts for viewers with the next one.
             self.has_looked = true;
             if !self.cache.has_start() {
@@ -313,6 +384,10 @@ impl Ingest {
             Command::Subscribe(request, seat) => self.join(request, seat),
             Command::Fetch(request, permit) => self.fetch(request, permit),
             Command::Status(request) => self.status(request),
+            Command::Describe(reply) => self.describe(reply),
+            Command::Join(writer, seat) => self.take(writer, seat),
+            // Taken before.
+            Command::Adopt(..) => {}
             Command::End(code, reason) => {
                 self.fanout.done(code, reason);
                 return Next::End;
@@ -322,16 +397,23 @@ impl Ingest {
     }
 
     fn join(&mut self, request: SubscribeRequest, seat: Seat) {
+        let ok = self.ok();
+        self.take(request.accept(ok), seat);
+    }
+
+    /// Serves a viewer; its filter lets pass what was asked for.
+    fn take(&mut self, writer: TrackWriter, seat: Seat) {
         use shared::moqt::Filter;
-        let options = request.options();
+        let options = writer.options();
+        if self.keep == Keep::WhileOffered && self.fanout.is_empty() {
+            self.priority = options.priority;
+        }
         let from = match options.filter {
             Filter::AbsoluteStart(start) | Filter::AbsoluteRange(start, _) => Some(start.group),
             Filter::Unfiltered | Filter::LargestObject | Filter::NextGroupStart => None,
         };
         self.cache.expire(now());
-        // The subscription upstream is renewed here: viewers need not know that it expires.
-        let ok = SubscribeOk { expires: None, ..self.ok() };
-        self.fanout.join(request, seat, ok, self.cache.replay(from));
+        self.fanout.join(writer, seat, self.cache.replay(from));
         if let Some(after) = options.new_group {
             self.new_groups.ask(after);
         }
@@ -340,9 +422,15 @@ impl Ingest {
         }
     }
 
-    /// What is known of the track now.
+    /// What viewers are told of the track now. The subscription upstream is renewed here: they need not know
+    /// that it expires.
     fn ok(&self) -> SubscribeOk {
-        SubscribeOk { largest: self.cache.largest(), ..self.ok.clone() }
+        SubscribeOk { largest: self.cache.largest(), expires: None, ..self.ok.clone() }
+    }
+
+    fn describe(&self, reply: oneshot::Sender<SubscribeOk>) {
+        // Who asked may be gone.
+        let _ = reply.send(self.ok());
     }
 
     fn status(&self, request: TrackStatusRequest) {
@@ -386,11 +474,31 @@ impl Ingest {
         self.gauge_cache();
         self.fanout.count();
         self.tell();
-        let is_kept = self.keep == Keep::Always && is_open;
-        let is_lonely = !is_kept
-            && self.fanout.is_empty()
-            && now.duration_since(self.lonely_since) >= self.context.limits.linger;
-        if is_lonely && shelf.leave(&self.commands) { Next::End } else { Next::Go }
+        let is_kept = match self.keep {
+            Keep::Always => is_open,
+            Keep::WhileWatched => false,
+            Keep::WhileOffered => true,
+        };
+        if !is_kept && self.is_lonely() && shelf.leave(&self.commands) { Next::End } else { Next::Go }
+    }
+
+    /// Whether nobody was there for the linger time.
+    fn is_lonely(&self) -> bool {
+        self.fanout.is_empty() && now().duration_since(self.lonely_since) >= self.context.limits.linger
+    }
+
+    /// Whether the publisher is to send objects.
+    fn wants_objects(&self) -> bool {
+        let is_wanted = self.fanout.wants_objects();
+        match self.keep {
+            Keep::Always => true,
+            // Without viewers the flow stays as it is: the next one starts the faster.
+            Keep::WhileWatched => is_wanted || self.fanout.is_empty(),
+            // The same for a while; then the publisher is spared.
+            Keep::WhileOffered => {
+                is_wanted || self.is_forwarding && self.fanout.is_empty() && !self.is_lonely()
+            }
+        }
     }
 
     /// Brings the publisher to what viewers want now.
@@ -403,11 +511,15 @@ impl Ingest {
             self.new_groups.ask(after);
         }
         let Flow::Subscribed(subscription) = flow else { return };
-        // Without viewers the flow stays as it is: the next one starts the faster.
-        let wanted = self.fanout.wants_objects() || self.fanout.is_empty() || self.keep == Keep::Always;
+        let wanted = self.wants_objects();
         if wanted != self.is_forwarding {
             self.is_forwarding = wanted;
             subscription.set_forward(wanted);
+            if wanted && self.keep == Keep::WhileOffered {
+                subscription.set_priority(self.priority);
+                self.has_looked = false;
+                self.ask_for_new_group();
+            }
             if !wanted {
                 self.cache.clear();
                 self.gauge_cache();
@@ -470,6 +582,10 @@ impl Flow {
 /// When to ask for more of `time`: well before it is over.
 fn renewal(time: Option<Duration>) -> Option<Instant> {
     now().checked_add(time?.max(MIN_EXPIRY) / 2)
+}
+
+fn is_duplicate(refused: &Refused) -> bool {
+    matches!(refused, Refused::Error { code: RequestCode::DuplicateSubscription, .. })
 }
 
 /// The time of tokio's clock, which tests can stop.

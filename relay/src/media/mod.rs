@@ -16,12 +16,16 @@
 use std::{sync::Arc, time::Duration};
 
 use shared::moqt::{
-    DoneCode, FetchRequest, Item, Redirect, Refused, RequestCode, Session, SubscribeRequest,
-    TrackStatusRequest,
+    DoneCode, FetchRequest, Item, PublishRequest, Redirect, Refused, RequestCode, Session, SubscribeOk,
+    SubscribeRequest, TrackStatusRequest, TrackWriter,
 };
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
-use crate::{analytics::recorder::Recorder, metrics::Metrics, registry::Seat};
+use crate::{
+    analytics::recorder::Recorder,
+    metrics::Metrics,
+    registry::{Seat, TrackLease},
+};
 
 mod cache;
 mod fanout;
@@ -64,6 +68,8 @@ pub(crate) struct Context {
 pub(crate) enum Upstream {
     /// A subscription that is still to be made.
     Publisher(Session),
+    /// A subscription that the publisher began, for as long as the lease is held.
+    Offered(Offered),
     /// This program.
     Local(mpsc::Receiver<Item>),
 }
@@ -75,7 +81,12 @@ pub(crate) enum Keep {
     Always,
     /// While it has viewers and for the linger time after.
     WhileWatched,
+    /// As long as the publisher has it; its objects only while it has viewers and for the linger time after.
+    WhileOffered,
 }
+
+/// A subscription that a publisher began, and its hold on the track.
+pub(crate) type Offered = Box<(PublishRequest, TrackLease)>;
 
 /// What a track is asked to do.
 #[derive(Debug)]
@@ -84,6 +95,12 @@ pub(crate) enum Command {
     Subscribe(SubscribeRequest, Seat),
     /// Answer from the cache. The permit is held until the answer is sent.
     Fetch(FetchRequest, OwnedSemaphorePermit),
+    /// Take it from here on from the subscription that its publisher began.
+    Adopt(Offered),
+    /// Say what viewers are told of it.
+    Describe(oneshot::Sender<SubscribeOk>),
+    /// Serve a viewer that took it when it was offered.
+    Join(TrackWriter, Seat),
     /// Say how it stands.
     Status(TrackStatusRequest),
     /// End the track for its viewers.
@@ -97,7 +114,9 @@ impl Command {
             Self::Subscribe(request, _) => request.reject(code, reason),
             Self::Fetch(request, _) => request.reject(code, reason),
             Self::Status(request) => request.reject(code, reason),
-            Self::End(..) => {}
+            Self::Adopt(offered) => offered.0.reject(code, reason),
+            Self::Join(writer, _) => writer.done(DoneCode::InternalError, reason),
+            Self::Describe(_) | Self::End(..) => {}
         }
     }
 
@@ -120,7 +139,9 @@ impl Command {
             Self::Subscribe(request, _) => request.reject_until(code, reason, retry_after),
             Self::Fetch(request, _) => request.reject_until(code, reason, retry_after),
             Self::Status(request) => request.reject_until(code, reason, retry_after),
-            Self::End(..) => {}
+            Self::Adopt(offered) => offered.0.reject_until(code, reason, retry_after),
+            Self::Join(writer, _) => writer.done(DoneCode::InternalError, reason),
+            Self::Describe(_) | Self::End(..) => {}
         }
     }
 
@@ -129,7 +150,10 @@ impl Command {
             Self::Subscribe(request, _) => request.redirect(to, reason, retry_after),
             Self::Fetch(request, _) => request.redirect(to, reason, retry_after),
             Self::Status(request) => request.redirect(to, reason, retry_after),
-            Self::End(..) => {}
+            // The draft redirects no PUBLISH.
+            Self::Adopt(offered) => offered.0.reject(RequestCode::DoesNotExist, reason),
+            Self::Join(writer, _) => writer.done(DoneCode::InternalError, reason),
+            Self::Describe(_) | Self::End(..) => {}
         }
     }
 }
@@ -145,6 +169,19 @@ impl Track {
             mpsc::error::TrySendError::Full(command) | mpsc::error::TrySendError::Closed(command) => {
                 Box::new(command)
             }
+        })
+    }
+
+    /// Has it go on with a subscription that a publisher began, or gives that back where it cannot.
+    pub(crate) fn adopt(&self, offered: Offered) -> Result<(), Offered> {
+        self.0.try_send(Command::Adopt(offered)).map_err(|error| match error.into_inner() {
+            Command::Adopt(offered) => offered,
+            Command::Subscribe(..)
+            | Command::Fetch(..)
+            | Command::Describe(_)
+            | Command::Join(..)
+            | Command::Status(_)
+            | Command::End(..) => unreachable!("what was sent comes back"),
         })
     }
 

@@ -11,7 +11,9 @@ use std::{
 
 use shared::{
     event::{BroadcastId, SessionId},
-    moqt::{DoneCode, Refused, RequestCode, Session, TrackName, TrackStatusRequest},
+    moqt::{
+        DoneCode, Namespace, PublishRequest, Refused, RequestCode, Session, TrackName, TrackStatusRequest,
+    },
     naming::Room,
 };
 use tokio::{
@@ -19,8 +21,9 @@ use tokio::{
     time::timeout,
 };
 
+use super::TrackLease;
 use crate::{
-    media::{Command, Context, Ingest, Keep, Shelf, Track, Upstream, summary},
+    media::{Command, Context, Ingest, Keep, Offered, Shelf, Track, Upstream, summary},
     tasks::Tasks,
 };
 
@@ -35,30 +38,55 @@ const ANSWER: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Source {
     id: BroadcastId,
+    namespace: Namespace,
     owner: SessionId,
     session: Session,
     room: Option<Room>,
+    stage: Mutex<Stage>,
     tracks: Mutex<Tracks>,
     has_ended: AtomicBool,
     questions: Arc<Semaphore>,
 }
 
+/// Whether a broadcast is told of as begun or over.
+#[derive(Debug, PartialEq, Eq)]
+enum Stage {
+    Before,
+    OnAir,
+    Over,
+}
+
+/// A track's task: its place here, and the way to it.
+type Running = (Arc<Place>, Track);
+
 /// The tracks, until the broadcast is over.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Tracks {
-    all: HashMap<TrackName, Track>,
+    all: HashMap<TrackName, Running>,
+    /// How often its whole namespace is announced; where it is not, only what is published track by track
+    /// is to be had.
+    announcements: usize,
     /// Why no further track is taken.
     over: Option<&'static str>,
 }
 
 impl Source {
-    pub(super) fn new(id: BroadcastId, owner: SessionId, session: Session, room: Option<Room>) -> Self {
+    pub(super) fn new(
+        id: BroadcastId,
+        namespace: Namespace,
+        owner: SessionId,
+        session: Session,
+        room: Option<Room>,
+    ) -> Self {
+        let tracks = Tracks { all: HashMap::new(), announcements: 0, over: None };
         Self {
             id,
+            namespace,
             owner,
             session,
             room,
-            tracks: Mutex::default(),
+            stage: Mutex::new(Stage::Before),
+            tracks: Mutex::new(tracks),
             has_ended: AtomicBool::new(false),
             questions: Arc::new(Semaphore::new(MAX_QUESTIONS)),
         }
@@ -77,9 +105,104 @@ impl Source {
         self.room.as_ref()
     }
 
-    /// Whether the publisher ended a track in order.
-    pub(super) fn has_ended(&self) -> bool {
-        self.has_ended.load(Ordering::Relaxed)
+    pub(super) fn session(&self) -> &Session {
+        &self.session
+    }
+
+    pub(super) fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+
+    /// Why it is over, in words for a person.
+    pub(super) fn how_it_ended(&self) -> &'static str {
+        match self.has_ended.load(Ordering::Relaxed) {
+            true => "ended by the publisher",
+            false => "publisher lost",
+        }
+    }
+
+    /// Whether it begins with this.
+    pub(super) fn begin(&self) -> bool {
+        self.step(&Stage::Before, Stage::OnAir)
+    }
+
+    /// Whether it ends with this.
+    pub(super) fn finish(&self) -> bool {
+        self.step(&Stage::OnAir, Stage::Over)
+    }
+
+    fn step(&self, from: &Stage, to: Stage) -> bool {
+        let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_there = *stage == *from;
+        if is_there {
+            *stage = to;
+        }
+        is_there
+    }
+
+    /// Its whole namespace is announced: tracks of it may be asked for.
+    pub(super) fn announce(&self) {
+        self.lock().announcements += 1;
+    }
+
+    /// An announcement of its namespace is taken back; whether it was the last one.
+    pub(super) fn withdraw(&self) -> bool {
+        let mut tracks = self.lock();
+        tracks.announcements = tracks.announcements.saturating_sub(1);
+        tracks.announcements == 0
+    }
+
+    /// Takes a track that the publisher began a subscription for. Where `earlier` or this has the track
+    /// running, it goes on from there for its viewers.
+    pub(super) fn adopt(
+        self: &Arc<Self>,
+        request: PublishRequest,
+        lease: TrackLease,
+        earlier: Option<Running>,
+        context: &Context,
+        tasks: &Tasks,
+    ) {
+        let name = request.track().clone();
+        let mut tracks = self.lock();
+        let refused = match tracks.over {
+            Some(reason) => Some((RequestCode::DoesNotExist, reason)),
+            None if tracks.all.len() >= MAX_TRACKS && tracks.lacks(&name) => {
+                Some((RequestCode::ExcessiveLoad, "too many tracks are taken from this publisher"))
+            }
+            None => None,
+        };
+        if let Some((code, reason)) = refused {
+            drop(tracks);
+            if let Some((_, earlier)) = earlier {
+                earlier.end(DoneCode::InternalError, reason);
+            }
+            context.metrics.requests_refused.add(1);
+            return request.reject(code, reason);
+        }
+        // Its own is being asked for, or its earlier subscription is just ending.
+        let own = tracks.all.remove(&name);
+        if let (Some(_), Some((_, earlier))) = (&own, &earlier) {
+            earlier.end(DoneCode::InternalError, "a newer publisher took over");
+        }
+        let mut offered = Box::new((request, lease));
+        if let Some((place, track)) = own.or(earlier) {
+            match place.move_to(self, offered, |offered| track.adopt(offered)) {
+                Ok(()) => {
+                    tracks.all.insert(name, (place, track));
+                    return;
+                }
+                // It ended meanwhile.
+                Err(again) => offered = again,
+            }
+        }
+        let is_catalog = self.room.as_ref().is_some_and(|room| room.catalog() == name);
+        let keep = if is_catalog { Keep::Always } else { Keep::WhileOffered };
+        self.start(&mut tracks, &name, Upstream::Offered(offered), keep, context, tasks);
+    }
+
+    /// Gives a track up, with its viewers.
+    pub(super) fn give(&self, name: &TrackName) -> Option<Running> {
+        self.lock().all.remove(name)
     }
 
     /// Takes a track from the publisher for as long as the broadcast lasts.
@@ -121,6 +244,10 @@ impl Source {
             return command.refuse(RequestCode::DoesNotExist, reason);
         }
         if tracks.lacks(name) {
+            if tracks.announcements == 0 {
+                context.metrics.requests_refused.add(1);
+                return command.refuse(RequestCode::DoesNotExist, "this track of it is not published");
+            }
             if tracks.all.len() >= MAX_TRACKS {
                 context.metrics.requests_refused.add(1);
                 return command
@@ -129,7 +256,7 @@ impl Source {
             let upstream = Upstream::Publisher(self.session.clone());
             self.start(&mut tracks, name, upstream, Keep::WhileWatched, context, tasks);
         }
-        if let Some(track) = tracks.all.get(name) {
+        if let Some((_, track)) = tracks.all.get(name) {
             hand_over(track, command, context);
         }
     }
@@ -147,8 +274,12 @@ impl Source {
             context.metrics.requests_refused.add(1);
             return request.reject(RequestCode::DoesNotExist, reason);
         }
-        if let Some(track) = tracks.all.get(request.track()) {
+        if let Some((_, track)) = tracks.all.get(request.track()) {
             return hand_over(track, Command::Status(request), context);
+        }
+        if tracks.announcements == 0 {
+            context.metrics.requests_refused.add(1);
+            return request.reject(RequestCode::DoesNotExist, "this track of it is not published");
         }
         let Ok(place) = Arc::clone(&self.questions).try_acquire_owned() else {
             context.metrics.requests_refused.add(1);
@@ -181,17 +312,17 @@ impl Source {
         context: &Context,
         tasks: &Tasks,
     ) {
-        let shelf = Place { source: Arc::downgrade(self), name: name.clone() };
+        let place = Arc::new(Place { source: Mutex::new(Arc::downgrade(self)), name: name.clone() });
         let (track, ingest) = Ingest::new(name.clone(), self.id, keep, context.clone(), tasks.clone());
-        tracks.all.insert(name.clone(), track);
-        tasks.spawn(ingest.run(upstream, shelf));
+        tracks.all.insert(name.clone(), (Arc::clone(&place), track));
+        tasks.spawn(ingest.run(upstream, place));
     }
 
     /// Ends every track for its viewers.
     pub(super) fn end(&self, code: DoneCode, reason: &'static str) {
         let mut tracks = self.lock();
         tracks.over = Some(reason);
-        for (_, track) in tracks.all.drain() {
+        for (_, (_, track)) in tracks.all.drain() {
             track.end(code, reason);
         }
     }
@@ -215,25 +346,58 @@ impl Tracks {
 }
 
 /// A track's place among its source's.
-struct Place {
-    source: Weak<Source>,
+#[derive(Debug)]
+pub(super) struct Place {
+    source: Mutex<Weak<Source>>,
     name: TrackName,
 }
 
-impl Shelf for Place {
-    fn leave(&self, commands: &mpsc::Receiver<Command>) -> bool {
-        let Some(source) = self.source.upgrade() else { return true };
-        let mut tracks = source.lock();
-        // Commands are sent under this lock: none can follow once the track is gone from the map.
-        if !commands.is_empty() {
-            return false;
+impl Place {
+    /// Moves the track to `source` and hands it what it is to go on with, which comes back where the track
+    /// has left already.
+    fn move_to(
+        &self,
+        source: &Arc<Source>,
+        offered: Offered,
+        hand: impl FnOnce(Offered) -> Result<(), Offered>,
+    ) -> Result<(), Offered> {
+        let mut place = self.lock();
+        if place.strong_count() == 0 {
+            return Err(offered);
         }
-        tracks.all.remove(&self.name);
-        true
+        *place = Arc::downgrade(source);
+        hand(offered)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Weak<Source>> {
+        self.source.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shelf for Arc<Place> {
+    fn leave(&self, commands: &mpsc::Receiver<Command>) -> bool {
+        loop {
+            let Some(source) = self.lock().upgrade() else { return true };
+            let mut tracks = source.lock();
+            let mut place = self.lock();
+            if !std::ptr::eq(place.as_ptr(), Arc::as_ptr(&source)) {
+                // It was moved just now.
+                continue;
+            }
+            // Commands are sent under these locks: none can follow once the track is gone from the map.
+            if !commands.is_empty() {
+                return false;
+            }
+            *place = Weak::new();
+            if tracks.all.get(&self.name).is_some_and(|(place, _)| Arc::ptr_eq(place, self)) {
+                tracks.all.remove(&self.name);
+            }
+            return true;
+        }
     }
 
     fn ended_in_order(&self) {
-        if let Some(source) = self.source.upgrade() {
+        if let Some(source) = self.lock().upgrade() {
             source.has_ended.store(true, Ordering::Relaxed);
         }
     }

@@ -4,9 +4,9 @@ use bytes::Bytes;
 use shared::{
     moqt::{
         DoneCode, FetchItem, FetchRange, Filter, GroupId, Item, Location, Object, ObjectId, Priority,
-        Properties, PublishedNamespace, Received, Refused, ResetCode, Status, Subgroup, SubgroupEnd,
-        SubgroupId, SubscribeOk, SubscribeOptions, SubscriberEvent, Subscription, TrackName, TrackWriter,
-        wire::TrackProperties,
+        Properties, PublishOffer, PublishedNamespace, Received, Refused, ResetCode, Status, Subgroup,
+        SubgroupEnd, SubgroupId, SubscribeOk, SubscribeOptions, SubscriberEvent, Subscription, TrackName,
+        TrackWriter, wire::TrackProperties,
     },
     transport::memory,
 };
@@ -26,6 +26,9 @@ const LONG: Duration = Duration::from_secs(60);
 const LINGER: Duration = Duration::from_secs(5);
 const RENDEZVOUS: Duration = Duration::from_secs(8);
 const FILL: Duration = Duration::from_secs(3);
+
+mod offers;
+mod tracks;
 
 struct World {
     relay: Arc<Relay>,

@@ -25,7 +25,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::{
     AuthToken, Fetch, FetchOptions, FetchRange, GoingAway, Namespace, NamespaceSubscription, PublishOffer,
     PublishedNamespace, Refused, RequestCode, Requests, SessionCode, SubscribeOptions, Subscription,
-    TrackName, TrackStatusOk, TrackWriter,
+    TrackName, TrackStatusOk, TrackWriter, TracksOptions, TracksSubscription,
     session::{Peer, Stream},
     track::{IMPLEMENTATION, Inquiry},
     wire::WireFetchRange,
@@ -343,6 +343,21 @@ impl Session {
     /// [`Refused`] by the peer or by the session's end.
     pub async fn subscribe_namespace(&self, prefix: Namespace) -> Result<NamespaceSubscription, Refused> {
         let (subscription, ask) = NamespaceSubscription::ask(&self.shared.bell, self.stream(), prefix);
+        self.call(ask).await?;
+        Ok(subscription)
+    }
+
+    /// Asks for every track below a prefix (SUBSCRIBE_TRACKS, draft-18 §10.20), now and later: each comes as
+    /// [`Request::Publish`](super::Request::Publish).
+    ///
+    /// # Errors
+    /// [`Refused`] by the peer or by the session's end.
+    pub async fn subscribe_tracks(
+        &self,
+        prefix: Namespace,
+        options: TracksOptions,
+    ) -> Result<TracksSubscription, Refused> {
+        let (subscription, ask) = TracksSubscription::ask(&self.shared.bell, self.stream(), prefix, options);
         self.call(ask).await?;
         Ok(subscription)
     }

@@ -32,7 +32,7 @@ pub use track::{
     GoingAway, GroupOrder, NamespaceEvent, NamespaceRequest, NamespaceSubscription,
     NamespaceSubscriptionRequest, NamespaceWriter, PrefixRequest, PublishOffer, PublishRequest,
     PublishedNamespace, Received, Refused, Request, Requests, SubscribeOk, SubscribeOptions,
-    SubscribeRequest, SubscriberEvent, Subscription, TrackStatusOk, TrackStatusRequest, TrackWriter, Updated,
-    WriterStats,
+    SubscribeRequest, SubscriberEvent, Subscription, TrackStatusOk, TrackStatusRequest, TrackWriter,
+    TracksOptions, TracksRequest, TracksSubscription, TracksWriter, Updated, WriterStats,
 };
 pub use wire::Redirect;

@@ -11,6 +11,7 @@
 //! | `writer` | what this side sends |
 //! | `reader` | what this side receives |
 //! | `offer` | a subscription that its publisher begins |
+//! | `tracks` | all tracks below a prefix |
 //! | `status` | what is asked of a track without subscribing to it |
 //! | `shared` | what handles share with the session's task |
 
@@ -29,6 +30,7 @@ mod reader;
 mod redirect;
 mod shared;
 mod status;
+mod tracks;
 mod writer;
 
 pub use asked::{
@@ -40,6 +42,7 @@ pub use reader::{Fetch, NamespaceSubscription, PublishedNamespace, Subscription}
 pub(crate) use shared::{Life, Reading, Telling, Told};
 pub(crate) use status::Inquiry;
 pub use status::TrackStatusRequest;
+pub use tracks::{TracksOptions, TracksRequest, TracksSubscription, TracksWriter};
 pub use writer::{FetchWriter, NamespaceWriter, TrackWriter};
 
 /// Which objects of a track a subscription passes (draft-18 §5.1.2).

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use super::{bell::Port, handles::Handle, task::Task};
 use crate::moqt::{
     FetchItem, FetchOptions, GroupId, GroupOrder, Namespace, NamespaceEvent, PublishOffer, Refused,
-    SubscribeOk, SubscribeOptions, TrackName, TrackStatusOk,
+    SubscribeOk, SubscribeOptions, TrackName, TrackStatusOk, TracksOptions,
     session::{Stream, inbox::Inbox, outbox::Outbox, record::FetchRecord},
     track::{Life, Reading},
     wire::WireFetchRange,
@@ -73,6 +73,17 @@ pub(crate) enum What {
         prefix: Namespace,
         /// The handle.
         port: Arc<Port<Inbox<NamespaceEvent>>>,
+        /// The answer.
+        reply: Reply<()>,
+    },
+    /// SUBSCRIBE_TRACKS.
+    Collect {
+        /// Below what.
+        prefix: Namespace,
+        /// Its options.
+        options: TracksOptions,
+        /// The handle.
+        port: Arc<Port<Inbox<TrackName>>>,
         /// The answer.
         reply: Reply<()>,
     },
@@ -163,6 +174,10 @@ impl Task {
             }
             What::Learn { prefix, port, reply } => {
                 (self.core.learn(stream, prefix), Handle::Learn { port, reply: Some(reply) })
+            }
+            What::Collect { prefix, options, port, reply } => {
+                let asked = self.core.collect(stream, prefix, options);
+                (asked, Handle::Collect { port, reply: Some(reply) })
             }
             What::Publish { track, offer, port, reply } => {
                 let asked = self.core.publish(stream, track, &offer);

@@ -8,7 +8,7 @@ use super::{aside::Aside, bell::Port, calls::Reply, clock::now, task::Task};
 use crate::moqt::{
     DoneCode, FetchItem, FetchRequest, NamespaceEvent, NamespaceRequest, NamespaceSubscriptionRequest,
     Priority, PublishRequest, Received, Refused, Request, RequestCode, ResetCode, SubscribeOk,
-    SubscribeRequest, TrackStatusOk, TrackStatusRequest,
+    SubscribeRequest, TrackName, TrackStatusOk, TrackStatusRequest, TracksRequest,
     session::{
         Asked, Event, Stream,
         fetchbox::{self, Fetchbox},
@@ -54,6 +54,10 @@ pub(super) enum Handle {
     Tell(Arc<Port<Telling>>),
     /// We learn of namespaces.
     Learn { port: Arc<Port<Inbox<NamespaceEvent>>>, reply: Option<Reply<()>> },
+    /// The peer wants all tracks below a prefix.
+    Offer(Arc<Port<Telling<TrackName>>>),
+    /// We want all tracks below a prefix.
+    Collect { port: Arc<Port<Inbox<TrackName>>>, reply: Option<Reply<()>> },
     /// The peer asks how a track stands.
     Inform(Arc<Port<Life<TrackStatusOk>>>),
     /// We ask how a track stands.
@@ -79,7 +83,8 @@ impl Handle {
             }
             Self::Fetch { reply: Some(reply), .. }
             | Self::Announce { reply: Some(reply), .. }
-            | Self::Learn { reply: Some(reply), .. } => {
+            | Self::Learn { reply: Some(reply), .. }
+            | Self::Collect { reply: Some(reply), .. } => {
                 let _ = reply.send(Err(refused));
             }
             Self::Publish(port) => port.lock().offer_refused(refused),
@@ -90,6 +95,8 @@ impl Handle {
             | Self::Announce { .. }
             | Self::Tell(_)
             | Self::Learn { .. }
+            | Self::Offer(_)
+            | Self::Collect { .. }
             | Self::Inform(_)
             | Self::Inquire { .. } => {}
         }
@@ -106,7 +113,9 @@ impl Handle {
             Self::Hear(port) | Self::Announce { port, .. } | Self::Inquire { port, .. } => port.lock().end(),
             Self::Inform(port) => port.lock().end(),
             Self::Tell(port) => port.lock().end(),
+            Self::Offer(port) => port.lock().end(),
             Self::Learn { port, .. } => port.lock().end(),
+            Self::Collect { port, .. } => port.lock().end(),
         }
     }
 
@@ -130,7 +139,9 @@ impl Handle {
             Self::Hear(port) | Self::Announce { port, .. } | Self::Inquire { port, .. } => &port.aside,
             Self::Inform(port) => &port.aside,
             Self::Tell(port) => &port.aside,
+            Self::Offer(port) => &port.aside,
             Self::Learn { port, .. } => &port.aside,
+            Self::Collect { port, .. } => &port.aside,
         }
     }
 
@@ -144,7 +155,9 @@ impl Handle {
             Self::Hear(port) | Self::Announce { port, .. } | Self::Inquire { port, .. } => port.ring(),
             Self::Inform(port) => port.ring(),
             Self::Tell(port) => port.ring(),
+            Self::Offer(port) => port.ring(),
             Self::Learn { port, .. } => port.ring(),
+            Self::Collect { port, .. } => port.ring(),
         }
     }
 }
@@ -244,13 +257,38 @@ impl Task {
                     self.core.cancel(stream, ResetCode::Cancelled);
                 }
             }
-            Handle::Learn { port, .. } => {
-                if port.lock().is_left() {
-                    self.core.cancel(stream, ResetCode::Cancelled);
-                } else {
-                    self.requests.get(&stream).into_iter().for_each(super::request_io::RequestIo::ring);
+            Handle::Offer(port) => {
+                let (answer, is_left, told) = {
+                    let mut telling = port.lock();
+                    (telling.life.take_answer(), telling.life.is_left(), telling.take_told())
+                };
+                self.look_at_life(stream, answer, false);
+                for told in told {
+                    match told {
+                        Told::Event(track) => self.core.tell_blocked(stream, track),
+                        Told::Prefix(Ok(())) => self.core.grant_prefix(stream),
+                        Told::Prefix(Err((code, reason))) => self.core.fail_update(stream, code, &reason),
+                    }
                 }
+                self.look_at_life(stream, None, is_left);
             }
+            Handle::Learn { port, .. } => {
+                let is_left = port.lock().is_left();
+                self.look_at_reader(stream, is_left);
+            }
+            Handle::Collect { port, .. } => {
+                let is_left = port.lock().is_left();
+                self.look_at_reader(stream, is_left);
+            }
+        }
+    }
+
+    /// Whoever reads a request's answers left, or has room again.
+    fn look_at_reader(&mut self, stream: Stream, is_left: bool) {
+        if is_left {
+            self.core.cancel(stream, ResetCode::Cancelled);
+        } else {
+            self.requests.get(&stream).into_iter().for_each(super::request_io::RequestIo::ring);
         }
     }
 
@@ -339,7 +377,10 @@ impl Task {
             }
             (
                 Event::Fetched | Event::Granted,
-                Handle::Fetch { reply, .. } | Handle::Announce { reply, .. } | Handle::Learn { reply, .. },
+                Handle::Fetch { reply, .. }
+                | Handle::Announce { reply, .. }
+                | Handle::Learn { reply, .. }
+                | Handle::Collect { reply, .. },
             ) => {
                 if let Some(reply) = reply.take() {
                     let _ = reply.send(Ok(()));
@@ -351,6 +392,7 @@ impl Task {
                 }
             }
             (Event::Namespace(event), Handle::Learn { port, .. }) => port.lock().push(event, 64),
+            (Event::Blocked(track), Handle::Collect { port, .. }) => port.lock().push(track, 64),
             (Event::Done(code, reason), Handle::Subscription { port, .. }) => {
                 let mut reading = port.lock();
                 reading.inbox.push(Received::Done { code, reason }, 0);
@@ -387,6 +429,7 @@ impl Task {
             }
             (Event::Tokens(tokens), handle) => handle.aside().renew(tokens),
             (Event::Prefix(prefix), Handle::Tell(port)) => port.lock().ask_prefix(prefix),
+            (Event::Prefix(prefix), Handle::Offer(port)) => port.lock().ask_prefix(prefix),
             (Event::Update(parameters), Handle::Serve { port, .. }) => {
                 if let Some(priority) = parameters.priority {
                     port.lock().set_priority(priority);
@@ -402,6 +445,7 @@ impl Task {
                 | Event::Status(_)
                 | Event::Fetched
                 | Event::Granted
+                | Event::Blocked(_)
                 | Event::Namespace(_)
                 | Event::Done(..)
                 | Event::Update(_)
@@ -440,6 +484,8 @@ impl Task {
             | Handle::Announce { .. }
             | Handle::Tell(_)
             | Handle::Learn { .. }
+            | Handle::Offer(_)
+            | Handle::Collect { .. }
             | Handle::Inform(_)
             | Handle::Inquire { .. } => {}
         }
@@ -449,6 +495,7 @@ impl Task {
     pub(super) fn holds_back(&mut self, stream: Stream) -> bool {
         match self.handles.get(&stream) {
             Some(Handle::Learn { port, .. }) => port.lock().hold_back(),
+            Some(Handle::Collect { port, .. }) => port.lock().hold_back(),
             _ => false,
         }
     }
@@ -491,6 +538,11 @@ impl Task {
                 let handle =
                     Handle::Subscription { port, reply: None, blocked: Vec::new(), priority, record };
                 (handle, Request::Publish(request))
+            }
+            Asked::Tracks(prefix, options) => {
+                let port = Port::new(&self.bell, stream, Telling::default());
+                let request = TracksRequest::new(prefix, options, Arc::clone(&port));
+                (Handle::Offer(port), Request::SubscribeTracks(request))
             }
             Asked::Status(track) => {
                 let port = Port::new(&self.bell, stream, Life::default());

@@ -21,6 +21,7 @@ mod order;
 mod publish;
 mod resets;
 mod status;
+mod tracks;
 mod updates;
 
 pub(super) struct Side {

@@ -64,6 +64,15 @@ impl Core {
                 self.tell(stream, Event::Granted);
                 Ok(())
             }
+            (Kind::Collecting(collecting), Message::RequestOk(ok)) if !is_granted => {
+                check_ok(&ok, &ok.parameters)?;
+                collecting.is_granted = true;
+                self.tell(stream, Event::Granted);
+                Ok(())
+            }
+            (Kind::Collecting(_), Message::PublishBlocked(blocked)) if is_granted => {
+                self.blocked_told(stream, blocked)
+            }
             (Kind::Inquiring, Message::RequestOk(ok)) => self.status_told(stream, ok),
             (Kind::Learning(_), Message::Namespace(suffix)) if is_granted => {
                 self.namespace_came(stream, &suffix)
@@ -136,15 +145,20 @@ impl Core {
                 Event::Ended
             }
             Kind::Publishing(publishing) if publishing.is_established() => Event::Ended,
+            Kind::Collecting(collecting) if collecting.is_granted => Event::Ended,
             Kind::Publishing(_)
             | Kind::Subscribing(_)
             | Kind::Fetching(_)
             | Kind::Announcing { .. }
             | Kind::Learning(_)
+            | Kind::Collecting(_)
             | Kind::Inquiring => refused(),
-            Kind::Unread | Kind::Serving(_) | Kind::Hearing { .. } | Kind::Telling(_) | Kind::Informing => {
-                Event::Ended
-            }
+            Kind::Unread
+            | Kind::Serving(_)
+            | Kind::Hearing { .. }
+            | Kind::Telling(_)
+            | Kind::Offering(_)
+            | Kind::Informing => Event::Ended,
         };
         self.tell(stream, event);
     }

@@ -13,6 +13,7 @@
 //! | `subscribe` | subscriptions on both sides |
 //! | `publish` | subscriptions that their publisher begins |
 //! | `fetch` | fetches on both sides |
+//! | `tracks` | all tracks below a prefix, on both sides |
 //! | `status` | how a track stands, on both sides |
 //! | `namespaces` | announcements on both sides |
 //! | `going` | GOAWAY |
@@ -32,7 +33,7 @@ use bytes::{Bytes, BytesMut};
 use super::{
     AuthToken, Config, DoneCode, GoingAway, GroupOrder, Limits, Location, Namespace, NamespaceEvent,
     Priority, PublishOffer, Refused, RequestCode, ResetCode, Role, SessionCode, SessionError, SubscribeOk,
-    SubscribeOptions, TrackName, Updated,
+    SubscribeOptions, TrackName, TracksOptions, Updated,
     driver::Refusal,
     wire::{Message, Parameters, RequestId, WireError},
 };
@@ -54,6 +55,7 @@ mod subscribe;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod tracks;
 pub(crate) mod updates;
 pub(crate) mod window;
 
@@ -120,6 +122,8 @@ pub(crate) enum Asked {
     Announce(Namespace),
     /// SUBSCRIBE_NAMESPACE.
     Learn(Namespace),
+    /// SUBSCRIBE_TRACKS.
+    Tracks(Namespace, TracksOptions),
     /// TRACK_STATUS.
     Status(TrackName),
     /// PUBLISH.
@@ -156,8 +160,10 @@ pub(crate) enum Event {
     Status(SubscribeOk),
     /// Our FETCH was granted.
     Fetched,
-    /// Our PUBLISH_NAMESPACE or SUBSCRIBE_NAMESPACE was granted.
+    /// Our PUBLISH_NAMESPACE, SUBSCRIBE_NAMESPACE or SUBSCRIBE_TRACKS was granted.
     Granted,
+    /// A track cannot be offered.
+    Blocked(TrackName),
     /// A namespace came or went.
     Namespace(NamespaceEvent),
     /// Our subscription is over, all that belongs to it having arrived.
@@ -238,6 +244,10 @@ enum Kind {
     Telling(namespaces::Telling),
     /// We learn.
     Learning(namespaces::Learning),
+    /// The peer wants all tracks below a prefix.
+    Offering(tracks::Offering),
+    /// We want all tracks below a prefix.
+    Collecting(tracks::Collecting),
     /// The peer asks how a track stands.
     Informing,
     /// We ask how a track stands.
@@ -517,6 +527,8 @@ impl Request {
             Kind::Hearing { granted } | Kind::Announcing { granted } => *granted,
             Kind::Telling(telling) => telling.is_granted,
             Kind::Learning(learning) => learning.is_granted,
+            Kind::Offering(offering) => offering.is_granted,
+            Kind::Collecting(collecting) => collecting.is_granted,
         }
     }
 
@@ -524,7 +536,12 @@ impl Request {
     fn is_of_namespaces(&self) -> bool {
         matches!(
             self.kind,
-            Kind::Hearing { .. } | Kind::Announcing { .. } | Kind::Telling(_) | Kind::Learning(_)
+            Kind::Hearing { .. }
+                | Kind::Announcing { .. }
+                | Kind::Telling(_)
+                | Kind::Learning(_)
+                | Kind::Offering(_)
+                | Kind::Collecting(_)
         )
     }
 }

@@ -27,6 +27,15 @@ pub(super) struct Learning {
     known: BTreeSet<Namespace>,
 }
 
+/// What is subscribed to below a prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Below {
+    /// SUBSCRIBE_NAMESPACE.
+    Namespaces,
+    /// SUBSCRIBE_TRACKS.
+    Tracks,
+}
+
 impl Telling {
     /// What is told from now on is below `prefix`; what was told outside of it is as if it never was.
     pub(super) fn set_prefix(&mut self, prefix: Namespace) {
@@ -65,12 +74,13 @@ impl Core {
         })
     }
 
-    /// Grants an announcement or a namespace subscription of the peer's.
+    /// Grants an announcement, a namespace subscription or a tracks subscription of the peer's.
     pub(crate) fn grant(&mut self, stream: Stream) {
         let Some(request) = self.requests.get_mut(&stream) else { return };
         match &mut request.kind {
             Kind::Hearing { granted } if !*granted => *granted = true,
             Kind::Telling(telling) if !telling.is_granted => telling.is_granted = true,
+            Kind::Offering(offering) if !offering.is_granted => offering.is_granted = true,
             _ => return,
         }
         self.send(stream, &Message::RequestOk(RequestOk::default()));
@@ -101,7 +111,7 @@ impl Core {
     }
 
     pub(super) fn learn_asked(&mut self, stream: Stream, prefix: Namespace) {
-        if let Some(other) = self.overlapping(stream, &prefix) {
+        if let Some(other) = self.overlapping(stream, Below::Namespaces, &prefix) {
             let reason = format!("the prefix overlaps with the subscribed {other}");
             return self.refuse_now(stream, RequestCode::PrefixOverlap, &reason);
         }
@@ -109,11 +119,16 @@ impl Core {
         self.put(stream, Kind::Telling(telling), Asked::Learn(prefix));
     }
 
-    /// The prefix of another subscription of the peer's that is above or below `prefix`, or is to be.
-    pub(super) fn overlapping(&self, stream: Stream, prefix: &Namespace) -> Option<&Namespace> {
+    /// The prefix of another subscription of the peer's to the same, namespaces or tracks, that is above or
+    /// below `prefix`, or is to be.
+    pub(super) fn overlapping(&self, stream: Stream, below: Below, prefix: &Namespace) -> Option<&Namespace> {
         self.requests.iter().filter(|(other, _)| **other != stream).find_map(|(_, request)| {
-            let Kind::Telling(telling) = &request.kind else { return None };
-            let mut prefixes = [Some(&telling.prefix), request.updates.asked()].into_iter().flatten();
+            let known = match (&request.kind, below) {
+                (Kind::Telling(telling), Below::Namespaces) => &telling.prefix,
+                (Kind::Offering(offering), Below::Tracks) => offering.prefix(),
+                _ => return None,
+            };
+            let mut prefixes = [Some(known), request.updates.asked()].into_iter().flatten();
             prefixes.find(|other| other.starts_with(prefix) || prefix.starts_with(other))
         })
     }

@@ -22,6 +22,13 @@ impl Core {
                 retry_after: None,
             });
         }
+        if self.is_blocked(&track) {
+            return Err(Refused::Error {
+                code: RequestCode::Uninterested,
+                reason: format!("the peer was told that {track} is blocked: it may subscribe to it"),
+                retry_after: None,
+            });
+        }
         let alias = self.aliases.next();
         let mut publishing = subscribe::Publishing::new(track.clone(), offer.forward, offer.ok.largest);
         publishing.set_expires(offer.ok.expires);
@@ -64,7 +71,7 @@ impl Core {
             self.refuse_now(stream, RequestCode::DuplicateSubscription, &reason);
             return Ok(());
         }
-        self.aliases.bind(alias, stream)?;
+        self.name_track(alias, stream)?;
         let unsupported = properties.unsupported()?;
         let offer = PublishOffer {
             ok: SubscribeOk { largest: parameters.largest, expires: parameters.expires, properties },

@@ -72,10 +72,9 @@ impl Core {
             Message::SubscribeNamespace(ask) => self.learn_asked(stream, ask.prefix),
             Message::TrackStatus(ask) => self.status_asked(stream, ask),
             Message::Publish(ask) => self.publish_asked(stream, ask)?,
-            other => {
-                let reason = format!("{} is not supported here", name(&other));
-                self.refuse_now(stream, RequestCode::NotSupported, &reason);
-            }
+            Message::SubscribeTracks(ask) => self.tracks_asked(stream, ask),
+            // None of them has a request ID.
+            other => return Err(misplaced(&other, "first on a request stream")),
         }
         Ok(())
     }
@@ -137,8 +136,8 @@ impl Core {
         match &request.kind {
             // The requester will not change it any more.
             Kind::Publishing(_) | Kind::Serving(_) | Kind::Informing => {}
-            // Draft-18 §6.1: a FIN takes a namespace subscription back; an announcement likewise.
-            Kind::Hearing { .. } | Kind::Telling(_) => {
+            // Draft-18 §6.1: a FIN takes it back; an announcement likewise.
+            Kind::Hearing { .. } | Kind::Telling(_) | Kind::Offering(_) => {
                 self.tell_end(stream);
                 self.retire(stream);
             }
@@ -147,6 +146,7 @@ impl Core {
             | Kind::Fetching(_)
             | Kind::Announcing { .. }
             | Kind::Learning(_)
+            | Kind::Collecting(_)
             | Kind::Inquiring => {}
         }
         Ok(())

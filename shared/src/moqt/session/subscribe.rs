@@ -330,7 +330,7 @@ impl Core {
 
     pub(super) fn subscribed(&mut self, stream: Stream, ok: wire::SubscribeOk) -> Result<(), WireError> {
         wire::TrackProperties::decode(&ok.properties)?;
-        self.aliases.bind(ok.alias, stream)?;
+        self.name_track(ok.alias, stream)?;
         if let Some(s) = self.subscribing(stream) {
             s.alias = Some(ok.alias);
             s.is_established = true;
@@ -376,6 +376,20 @@ impl Core {
         self.timers.insert((timer, stream));
         self.done_check(stream);
         Ok(())
+    }
+
+    /// Binds an alias of the peer's. One whose subscription ended, and is only waited for what may still
+    /// come of it, is free again (draft-18 §11.1).
+    pub(super) fn name_track(&mut self, alias: TrackAlias, stream: Stream) -> Result<(), WireError> {
+        if let super::Alias::Known(old) = self.aliases.find(alias)
+            && let Some(s) = self.subscribing(old)
+            && let Some(done) = &mut s.done
+        {
+            done.is_late = true;
+            s.open = 0;
+            self.done_check(old);
+        }
+        self.aliases.bind(alias, stream)
     }
 
     /// Delivers PUBLISH_DONE once as many streams ended as it said, or none is open after its time.

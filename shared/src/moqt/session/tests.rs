@@ -21,6 +21,7 @@ mod setup;
 mod status;
 mod subscribe;
 mod tokens;
+mod tracks;
 mod updates;
 
 /// Two sessions that are set up.

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::{
     Core, Event, Kind, Request, Stream,
+    namespaces::Below,
     requests::{SESSION_ONLY, clipped},
     violation,
 };
@@ -90,11 +91,15 @@ impl Core {
             (Kind::Publishing(_) | Kind::Serving(_), _) => {
                 self.tell(stream, Event::Update(Box::new(parameters)));
             }
-            (Kind::Telling(_), Some(prefix)) if prefix.is_of_the_session() => {
+            (Kind::Telling(_) | Kind::Offering(_), Some(prefix)) if prefix.is_of_the_session() => {
                 self.fail_update(stream, RequestCode::DoesNotExist, SESSION_ONLY);
             }
-            (Kind::Telling(_), Some(prefix)) => {
-                if let Some(other) = self.overlapping(stream, &prefix) {
+            (Kind::Telling(_) | Kind::Offering(_), Some(prefix)) => {
+                let below = match request.kind {
+                    Kind::Offering(_) => Below::Tracks,
+                    _ => Below::Namespaces,
+                };
+                if let Some(other) = self.overlapping(stream, below, &prefix) {
                     let reason = format!("the prefix overlaps with the subscribed {other}");
                     return self.fail_update(stream, RequestCode::PrefixOverlap, &reason);
                 }
@@ -104,7 +109,7 @@ impl Core {
                 self.tell(stream, Event::Prefix(prefix));
             }
             // A publisher has nothing to change of what it offered but its tokens.
-            (Kind::Telling(_) | Kind::Hearing { .. } | Kind::Subscribing(_), _) => {
+            (Kind::Telling(_) | Kind::Offering(_) | Kind::Hearing { .. } | Kind::Subscribing(_), _) => {
                 self.say_ok(stream, Parameters::default());
             }
             (
@@ -112,6 +117,7 @@ impl Core {
                 | Kind::Fetching(_)
                 | Kind::Announcing { .. }
                 | Kind::Learning(_)
+                | Kind::Collecting(_)
                 | Kind::Informing
                 | Kind::Inquiring,
                 _,
@@ -140,8 +146,10 @@ impl Core {
     pub(crate) fn grant_prefix(&mut self, stream: Stream) {
         let Some(request) = self.requests.get_mut(&stream) else { return };
         let Some(prefix) = request.updates.asked.take() else { return };
-        if let Kind::Telling(telling) = &mut request.kind {
-            telling.set_prefix(prefix);
+        match &mut request.kind {
+            Kind::Telling(telling) => telling.set_prefix(prefix),
+            Kind::Offering(offering) => offering.set_prefix(prefix),
+            _ => {}
         }
         self.say_ok(stream, Parameters::default());
         self.apply_held(stream);
@@ -189,6 +197,10 @@ impl Core {
         let Parameters { largest, expires, .. } = *ok;
         let withdrawn = match (&mut request.kind, prefix) {
             (Kind::Learning(learning), Some(prefix)) => learning.set_prefix(prefix),
+            (Kind::Collecting(collecting), Some(prefix)) => {
+                collecting.set_prefix(prefix);
+                Vec::new()
+            }
             _ => Vec::new(),
         };
         for namespace in withdrawn {
@@ -222,7 +234,7 @@ fn check(request: &Request, parameters: &Parameters) -> Result<(), WireError> {
     }
     let is_subscription = matches!(request.kind, Kind::Publishing(_) | Kind::Subscribing(_));
     let is_fetch = matches!(request.kind, Kind::Serving(_));
-    let is_namespaces = matches!(request.kind, Kind::Telling(_));
+    let is_namespaces = matches!(request.kind, Kind::Telling(_) | Kind::Offering(_));
     let wrong = [
         ("FORWARD", parameters.forward.is_some() && !is_subscription),
         ("SUBSCRIPTION_FILTER", parameters.filter.is_some() && !is_subscription),

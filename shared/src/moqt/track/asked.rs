@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use super::{
     EndOfTrack, FetchWriter, Life, NamespaceWriter, PublishRequest, PublishedNamespace, SubscribeOk,
-    SubscribeOptions, Telling, TrackStatusRequest, TrackWriter,
+    SubscribeOptions, Telling, TrackStatusRequest, TrackWriter, TracksRequest,
 };
 use crate::moqt::{
     AuthToken, GroupOrder, Location, Namespace, Priority, Properties, RequestCode, TrackName,
@@ -52,6 +52,8 @@ pub enum Request {
     PublishNamespace(NamespaceRequest),
     /// It wants to know of namespaces.
     SubscribeNamespace(NamespaceSubscriptionRequest),
+    /// It wants all tracks below a prefix.
+    SubscribeTracks(TracksRequest),
     /// It asks how a track stands.
     TrackStatus(TrackStatusRequest),
 }

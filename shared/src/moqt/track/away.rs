@@ -4,7 +4,7 @@ use std::{future::poll_fn, time::Duration};
 
 use super::{
     Fetch, FetchWriter, GoingAway, NamespaceSubscription, NamespaceWriter, PublishedNamespace, Subscription,
-    TrackWriter,
+    TrackWriter, TracksSubscription, TracksWriter,
 };
 use crate::moqt::AuthToken;
 
@@ -34,7 +34,9 @@ leaves!(
     NamespaceWriter,
     PublishedNamespace,
     Subscription,
-    TrackWriter
+    TrackWriter,
+    TracksSubscription,
+    TracksWriter,
 );
 
 macro_rules! renewed {
@@ -53,4 +55,4 @@ macro_rules! renewed {
     )* };
 }
 
-renewed!(FetchWriter, NamespaceWriter, PublishedNamespace, TrackWriter);
+renewed!(FetchWriter, NamespaceWriter, PublishedNamespace, TrackWriter, TracksWriter);

@@ -1,16 +1,22 @@
-//! A namespace subscription of the peer's that is to have another prefix (draft-18 §10.10.2).
+//! A namespace or tracks subscription of the peer's that is to have another prefix (draft-18 §10.10.2).
 
 use std::{future::poll_fn, sync::Arc};
 
-use super::{NamespaceWriter, Telling};
-use crate::moqt::{Namespace, RequestCode, driver::bell::Port};
+use super::{NamespaceWriter, Telling, TracksWriter};
+use crate::moqt::{Namespace, RequestCode, TrackName, driver::bell::Port};
 
-/// The peer wants to be told of namespaces below another prefix. Dropping it unanswered ends its
-/// subscription with INTERNAL_ERROR.
+/// The peer wants to be told of what is below another prefix. Dropping it unanswered ends its subscription
+/// with INTERNAL_ERROR.
 #[derive(Debug)]
 pub struct PrefixRequest {
     prefix: Namespace,
-    port: Arc<Port<Telling>>,
+    port: Below,
+}
+
+#[derive(Debug)]
+enum Below {
+    Namespaces(Arc<Port<Telling>>),
+    Tracks(Arc<Port<Telling<TrackName>>>),
 }
 
 impl NamespaceWriter {
@@ -18,7 +24,16 @@ impl NamespaceWriter {
     /// Cancelling it loses nothing.
     pub async fn prefix_asked(&mut self) -> Option<PrefixRequest> {
         let prefix = poll_fn(|cx| self.port.lock().poll_prefix(cx.waker())).await?;
-        Some(PrefixRequest { prefix, port: Arc::clone(&self.port) })
+        Some(PrefixRequest { prefix, port: Below::Namespaces(Arc::clone(&self.port)) })
+    }
+}
+
+impl TracksWriter {
+    /// Waits until the peer asks for another prefix; `None` once it cancelled or the session ended.
+    /// Cancelling it loses nothing.
+    pub async fn prefix_asked(&mut self) -> Option<PrefixRequest> {
+        let prefix = poll_fn(|cx| self.port.lock().poll_prefix(cx.waker())).await?;
+        Some(PrefixRequest { prefix, port: Below::Tracks(Arc::clone(&self.port)) })
     }
 }
 
@@ -27,24 +42,35 @@ impl PrefixRequest {
     pub fn prefix(&self) -> &Namespace {
         &self.prefix
     }
-    /// Takes it. The peer forgets what it was told outside of the new prefix; what else is below it is to
-    /// be told with `tell`.
+    /// Takes it. The peer forgets what it was told of namespaces outside of the new prefix; what else is
+    /// below it is to be told with `tell`. Tracks that were offered go on; what else is below it is to be
+    /// offered.
     pub fn accept(self) {
-        self.port.lock().answer_prefix(Ok(()));
-        self.port.ring();
+        self.answer(Ok(()));
     }
     /// Refuses it, which ends the subscription.
     pub fn reject(self, code: RequestCode, reason: &str) {
-        self.port.lock().answer_prefix(Err((code, reason.to_owned())));
-        self.port.ring();
+        self.answer(Err((code, reason.to_owned())));
+    }
+
+    /// Does nothing after another answer.
+    fn answer(&self, answer: Result<(), (RequestCode, String)>) {
+        match &self.port {
+            Below::Namespaces(port) => {
+                port.lock().answer_prefix(answer);
+                port.ring();
+            }
+            Below::Tracks(port) => {
+                port.lock().answer_prefix(answer);
+                port.ring();
+            }
+        }
     }
 }
 
 impl Drop for PrefixRequest {
     fn drop(&mut self) {
-        // Does nothing after an answer.
         let reason = "the change was dropped without an answer".to_owned();
-        self.port.lock().answer_prefix(Err((RequestCode::InternalError, reason)));
-        self.port.ring();
+        self.answer(Err((RequestCode::InternalError, reason)));
     }
 }

@@ -126,7 +126,11 @@ impl Subscription {
 type Answer = oneshot::Receiver<Result<Updated, Refused>>;
 
 /// Asks for a change.
-fn asked<T>(port: &Port<T>, tokens: Vec<AuthToken>, change: impl FnOnce(&mut Parameters)) -> Answer {
+pub(super) fn asked<T>(
+    port: &Port<T>,
+    tokens: Vec<AuthToken>,
+    change: impl FnOnce(&mut Parameters),
+) -> Answer {
     let (reply, answer) = oneshot::channel();
     port.aside.change(tokens, Some(reply), change);
     port.ring();
@@ -134,7 +138,7 @@ fn asked<T>(port: &Port<T>, tokens: Vec<AuthToken>, change: impl FnOnce(&mut Par
 }
 
 /// The answer to a change.
-async fn answer(answer: Answer) -> Result<Updated, Refused> {
+pub(super) async fn answer(answer: Answer) -> Result<Updated, Refused> {
     answer.await.unwrap_or_else(|_| {
         let (code, reason) = (RequestCode::InternalError, "the request is over".to_owned());
         Err(Refused::Error { code, reason, retry_after: None })
@@ -296,7 +300,7 @@ impl Drop for NamespaceSubscription {
     }
 }
 
-fn ready<T, P>(port: &Port<P>, popped: Popped<T>) -> Poll<Option<T>> {
+pub(super) fn ready<T, P>(port: &Port<P>, popped: Popped<T>) -> Poll<Option<T>> {
     match popped {
         Popped::Item { item, resume } => {
             if resume {

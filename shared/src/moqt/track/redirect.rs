@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     FetchRequest, NamespaceRequest, NamespaceSubscriptionRequest, PublishRequest, Redirect, RequestCode,
-    SubscribeRequest, TrackStatusRequest,
+    SubscribeRequest, TrackStatusRequest, TracksRequest,
 };
 use crate::moqt::driver::Refusal;
 
@@ -41,8 +41,9 @@ later!(
     PublishRequest,
     SubscribeRequest,
     TrackStatusRequest,
+    TracksRequest,
 );
-// The draft redirects no PUBLISH.
+// The draft redirects no PUBLISH and no SUBSCRIBE_TRACKS.
 elsewhere!(
     FetchRequest,
     NamespaceRequest,

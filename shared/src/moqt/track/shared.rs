@@ -13,7 +13,7 @@ use crate::moqt::{
 const MAX_STOPS: usize = 64;
 /// Bytes of an offered track that may wait for the answer to the offer.
 const EARLY_BYTES: usize = 256 << 10;
-/// Namespace events that may wait; past it the peer's subscription is cancelled, which withdraws all.
+/// Events that may wait for a namespace or tracks subscription; past it the peer's subscription is cancelled, which withdraws all.
 const MAX_EVENTS: usize = 4096;
 
 /// A subscription of ours: what came, and what is to be changed.
@@ -102,11 +102,11 @@ impl<T> Life<T> {
     }
 }
 
-/// A namespace subscription of the peer's.
-#[derive(Debug, Default)]
-pub(crate) struct Telling {
+/// A subscription of the peer's to what is below a prefix: namespaces, or tracks that are blocked.
+#[derive(Debug)]
+pub(crate) struct Telling<E = NamespaceEvent> {
     pub(crate) life: Life,
-    told: VecDeque<Told>,
+    told: VecDeque<Told<E>>,
     /// The prefix that the peer wants; the application did not take it yet.
     asked: Option<Namespace>,
     is_prefix_open: bool,
@@ -115,16 +115,28 @@ pub(crate) struct Telling {
 
 /// What the application tells, in order.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Told {
-    /// A namespace came or went.
-    Event(NamespaceEvent),
+pub(crate) enum Told<E = NamespaceEvent> {
+    /// A namespace came or went, or a track is blocked.
+    Event(E),
     /// The answer for a new prefix.
     Prefix(Result<(), (RequestCode, String)>),
 }
 
-impl Telling {
+impl<E> Default for Telling<E> {
+    fn default() -> Self {
+        Self {
+            life: Life::default(),
+            told: VecDeque::new(),
+            asked: None,
+            is_prefix_open: false,
+            waiter: None,
+        }
+    }
+}
+
+impl<E> Telling<E> {
     /// Takes an event; `false` once the subscription is over.
-    pub(crate) fn push(&mut self, event: NamespaceEvent) -> bool {
+    pub(crate) fn push(&mut self, event: E) -> bool {
         if self.life.is_ended || self.life.is_left {
             return false;
         }
@@ -136,7 +148,7 @@ impl Telling {
         true
     }
 
-    pub(crate) fn take_told(&mut self) -> VecDeque<Told> {
+    pub(crate) fn take_told(&mut self) -> VecDeque<Told<E>> {
         std::mem::take(&mut self.told)
     }
 

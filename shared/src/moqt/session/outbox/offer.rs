@@ -26,6 +26,8 @@ enum State {
     Made,
     /// Given up before it was made.
     Withdrawn,
+    /// It could not be made.
+    Unmade(Refused),
     /// The subscriber does not take it.
     Refused(Refused),
 }
@@ -65,8 +67,9 @@ impl Outbox {
     /// REQUEST_ERROR, or the session's end.
     pub(crate) fn offer_refused(&mut self, refused: Refused) {
         match self.offer.state {
-            State::Waits | State::Made => self.step(State::Refused(refused)),
-            State::Taken | State::Withdrawn | State::Refused(_) => {}
+            State::Waits => self.step(State::Unmade(refused)),
+            State::Made => self.step(State::Refused(refused)),
+            State::Taken | State::Withdrawn | State::Unmade(_) | State::Refused(_) => {}
         }
     }
 
@@ -85,8 +88,8 @@ impl Outbox {
     /// Whether PUBLISH is on its way. `None`: not yet, and `waiter` is woken then.
     pub(crate) fn poll_made(&mut self, waiter: &Waker) -> Option<Result<(), Refused>> {
         match &self.offer.state {
-            State::Taken | State::Made | State::Withdrawn => Some(Ok(())),
-            State::Refused(refused) => Some(Err(refused.clone())),
+            State::Taken | State::Made | State::Withdrawn | State::Refused(_) => Some(Ok(())),
+            State::Unmade(refused) => Some(Err(refused.clone())),
             State::Waits => {
                 self.offer.waiter = Some(waiter.clone());
                 None
@@ -98,7 +101,7 @@ impl Outbox {
     pub(crate) fn poll_taken(&mut self, waiter: &Waker) -> Option<Result<SubscribeOptions, Refused>> {
         match &self.offer.state {
             State::Taken | State::Withdrawn => Some(Ok(self.options)),
-            State::Refused(refused) => Some(Err(refused.clone())),
+            State::Unmade(refused) | State::Refused(refused) => Some(Err(refused.clone())),
             State::Waits | State::Made => {
                 self.offer.waiter = Some(waiter.clone());
                 None

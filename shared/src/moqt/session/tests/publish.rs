@@ -266,6 +266,24 @@ fn an_alias_that_names_another_track_closes_the_session() {
     assert_eq!(lone.closed(), Some(SessionCode::DuplicateTrackAlias));
 }
 
+/// Draft-18 §11.1: an alias names one track at a time, and that of an ended subscription names none.
+#[test]
+fn an_alias_is_free_once_its_subscription_ended() {
+    let mut lone = Lone::new(Role::Server);
+    lone.open(STREAM, &publish(0, "v", 7));
+    lone.core.grant_publish(STREAM, &SubscribeOptions::default());
+    lone.core.data_began(STREAM);
+    lone.say(STREAM, &done(2));
+    lone.outputs();
+    lone.open(Stream(1), &publish(2, "v", 7));
+    let told = Output::Tell(STREAM, Event::Done(DoneCode::TrackEnded, "over".into()));
+    let offer = PublishOffer::default();
+    let asked = Output::Asked(Stream(1), Asked::Publish(track("v"), offer));
+    assert_eq!(lone.outputs(), [told, Output::Retire(STREAM), asked]);
+    assert_eq!(lone.core.alias(TrackAlias(7)), Alias::Known(Stream(1)));
+    assert!(lone.core.timers.is_empty());
+}
+
 #[test]
 fn an_offer_with_an_extension_that_is_not_known_is_refused() {
     let mut lone = Lone::new(Role::Server);

@@ -6,7 +6,7 @@ use crate::moqt::{
     driver::Refusal,
     wire::{
         FetchOk, PublishDone, PublishNamespace, Redirect, RequestError, RequestOk, RequestUpdate, Subscribe,
-        SubscribeNamespace, SubscribeTracks,
+        SubscribeNamespace,
     },
 };
 
@@ -92,19 +92,6 @@ fn a_request_stream_may_not_end_within_a_message() {
     reset.core.handle(reset.now, Input::Bytes(STREAM, whole.slice(..4)));
     reset.core.handle(reset.now, Input::Cancelled(STREAM, 1));
     assert_eq!(reset.closed(), None);
-}
-
-#[test]
-fn what_is_not_offered_is_refused_and_nothing_else_happens() {
-    let (request, parameters) = (RequestId(0), Parameters::default());
-    let ask = SubscribeTracks { request, prefix: namespace(&["a"]), parameters };
-    let mut lone = Lone::new(Role::Server);
-    lone.open(STREAM, &Message::SubscribeTracks(ask));
-    let (said, is_finished) = lone.said(STREAM);
-    assert!(is_finished && said.len() == 1, "{said:?}");
-    assert!(matches!(&said[0], Message::RequestError(e) if e.code == RequestCode::NotSupported));
-    lone.open(Stream(1), &subscribe(2));
-    assert!(matches!(lone.outputs()[..], [Output::Asked(..)]));
 }
 
 #[test]
