@@ -1,4 +1,9 @@
 //! The tests of the whole, in one executable: linking is slow.
 
 mod loopback;
+mod sim;
 mod tidy;
+
+/// Counts, so that what a seed leaves behind is seen.
+#[global_allocator]
+static HEAP: sim::Counting = sim::Counting;

@@ -65,7 +65,7 @@ impl VideoPackager {
             priority: Priority(VIDEO_PRIORITY.0 + 32 * layer),
             // With several subgroups it is not known before its end which one has the last object.
             ends_group: self.layers <= 1,
-            from_first: true,
+            from_first: open.begun & (1 << layer) == 0,
         };
         let independent = frame.kind == FrameKind::Key;
         let header = loc::Header {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`config`] | the command line, the environment and the configuration file |
 //! | `serve` | starts and stops all of it |
+//! | `embedded` | the same inside another program, without ports and records |
 //! | `certificate` | the certificate that is shown, and its renewal |
 //! | `session` | driver: one task per connection |
 //! | `registry` | who publishes what, who watches what |
@@ -16,6 +17,7 @@ mod analytics;
 mod certificate;
 mod clock;
 pub mod config;
+mod embedded;
 mod http;
 mod media;
 mod metrics;
@@ -26,6 +28,7 @@ mod tasks;
 
 pub use analytics::store::StoreError;
 pub use config::Config;
+pub use embedded::Embedded;
 pub use serve::{Running, StartError, serve};
 
 /// What a report prints: rooms, broadcasts, tracks and sessions that were written down.

@@ -14,7 +14,7 @@ use shared::{
     },
     naming::Room,
 };
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     analytics::recorder::Recorder,
@@ -23,10 +23,12 @@ use crate::{
     tasks::Tasks,
 };
 
+mod changes;
 mod offers;
 mod source;
 mod viewers;
 
+use changes::{Changes, Watcher};
 use offers::Offers;
 pub(crate) use offers::TrackLease;
 use source::Source;
@@ -40,7 +42,7 @@ const TAKEN_OVER: &str = "a newer publisher took over";
 #[derive(Debug)]
 pub(crate) struct Registry {
     state: Mutex<State>,
-    changes: watch::Sender<u64>,
+    changes: Changes,
     context: media::Context,
     tasks: Tasks,
     recorder: Recorder,
@@ -80,7 +82,7 @@ impl Registry {
         tasks: Tasks,
     ) -> Arc<Self> {
         let context = media::Context { limits, metrics, recorder: recorder.clone() };
-        Arc::new(Self { state: Mutex::default(), changes: watch::channel(0).0, context, tasks, recorder })
+        Arc::new(Self { state: Mutex::default(), changes: Changes::default(), context, tasks, recorder })
     }
 
     /// Puts a namespace on air for a session; whoever had it before is off air. Dropping the lease ends it.
@@ -184,6 +186,7 @@ impl Registry {
                 return self.serve(&source, request, viewer, permit);
             }
             tokio::select! {
+                biased;
                 _ = changes.changed() => {}
                 () = request.cancelled() => return,
                 () = &mut late => {
@@ -273,8 +276,8 @@ impl Registry {
     }
 
     /// Tells whenever [`below`](Self::below) may have another answer.
-    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
-        self.changes.subscribe()
+    pub(crate) fn changes(&self) -> Watcher {
+        self.changes.watch()
     }
 
     /// Rooms on air, by name.
@@ -295,7 +298,7 @@ impl Registry {
     }
 
     fn announce(&self) {
-        self.changes.send_modify(|version| *version = version.wrapping_add(1));
+        self.changes.tell();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

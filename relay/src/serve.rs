@@ -126,13 +126,7 @@ pub async fn serve(config: Config) -> Result<Running, StartError> {
     let store = Store::open(&config.data, now())?;
 
     let (recorder, writer) = Recorder::start(store, Arc::clone(&metrics)).map_err(StartError::Thread)?;
-    let limits = Limits {
-        cache_bytes: config.cache_bytes.0,
-        cache_age: config.cache_age,
-        linger: config.linger,
-        rendezvous: config.rendezvous,
-        fill: config.fill,
-    };
+    let limits = Limits::of(&config);
     let tracks = Tasks::default();
     let registry = Registry::new(limits, Arc::clone(&metrics), recorder.clone(), tracks.clone());
     let (stopping, stop) = watch::channel(false);

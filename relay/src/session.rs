@@ -163,7 +163,7 @@ async fn set_up_and_run(incoming: Incoming, relay: &Arc<Relay>) -> Result<(), Se
 }
 
 /// Serves a connection until its session is over.
-async fn run(connection: Connection, relay: &Arc<Relay>) -> Result<(), moqt::SessionError> {
+pub(crate) async fn run(connection: Connection, relay: &Arc<Relay>) -> Result<(), moqt::SessionError> {
     let kind = connection.kind();
     let (session, requests) = moqt::start(connection, moqt::Config::new(Role::Server)).await?;
     let _open = Counted::new(&relay.metrics, Metrics::sessions(kind));
@@ -217,13 +217,9 @@ impl Peer {
         tokio::pin!(stopping);
         loop {
             tokio::select! {
+                // What a peer can flood comes last.
+                biased;
                 closed = &mut closed => return closed,
-                request = requests.next() => match request {
-                    Some(_) if is_stopping => {}
-                    Some(request) => self.request(request),
-                    None => return closed.await,
-                },
-                Some(_) = self.namespaces.join_next() => {}
                 () = &mut stopping, if !is_stopping => {
                     is_stopping = true;
                     session.goaway("", GOAWAY_TIMEOUT);
@@ -234,6 +230,12 @@ impl Peer {
                         self.relay.recorder.record(Fact::SessionProgress { session: self.id, traffic });
                     }
                 }
+                Some(_) = self.namespaces.join_next() => {}
+                request = requests.next() => match request {
+                    Some(_) if is_stopping => {}
+                    Some(request) => self.request(request),
+                    None => return closed.await,
+                },
             }
         }
     }
@@ -375,6 +377,7 @@ async fn tell_namespaces(relay: Arc<Relay>, request: NamespaceSubscriptionReques
         }
         told = now;
         tokio::select! {
+            biased;
             changed = changes.changed() => if changed.is_err() { return },
             asked = writer.prefix_asked() => {
                 let Some(asked) = asked else { return };

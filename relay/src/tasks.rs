@@ -20,6 +20,12 @@ impl Tasks {
         tasks.spawn(task);
     }
 
+    /// Ends them all at once. Tasks that hold a clone keep the set from ending by itself.
+    pub(crate) fn end(&self) {
+        let tasks = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(tasks);
+    }
+
     /// Waits so long for the tasks to end by themselves, then ends them.
     pub(crate) async fn finish(&self, patience: Duration) {
         let mut tasks = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));

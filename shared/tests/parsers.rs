@@ -106,6 +106,23 @@ fn control_messages() {
     withstands(fuzz::control_message, &bytes);
 }
 
+/// A program for [`fuzz::session`]: the peer subscribes, the application grants it and publishes, and the
+/// other way round.
+#[test]
+fn sessions() {
+    let track = TrackName { namespace: Namespace::new(["a", "b"]), name: (&b"\x01"[..]).into() };
+    let subscribe =
+        Message::Subscribe(Subscribe { request: RequestId(0), track, parameters: Parameters::default() });
+    let mut bytes = BytesMut::new();
+    subscribe.encode(&mut bytes).expect("valid");
+    let mut program = vec![0, 1, bytes.len() as u8];
+    program.extend_from_slice(&bytes);
+    program.extend_from_slice(&[
+        12, 0, 14, 0, 0, 14, 0, 1, 14, 0, 20, 9, 11, 0, 9, 10, 12, 8, 2, 7, 7, 15, 0, 9,
+    ]);
+    withstands(fuzz::session, &program);
+}
+
 #[test]
 fn subgroup_streams() {
     let header = SubgroupHeader {

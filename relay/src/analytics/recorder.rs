@@ -22,7 +22,8 @@ const CAPACITY: usize = 8192;
 /// The way to the store. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Recorder {
-    events: SyncSender<Input>,
+    /// `None` where nothing is written down.
+    events: Option<SyncSender<Input>>,
     metrics: Arc<Metrics>,
 }
 
@@ -31,13 +32,19 @@ impl Recorder {
     pub(crate) fn start(store: Store, metrics: Arc<Metrics>) -> std::io::Result<(Self, Writer)> {
         let (events, inputs) = sync_channel(CAPACITY);
         let writer = Writer::start(store, inputs, events.clone(), Arc::clone(&metrics))?;
-        Ok((Self { events, metrics }, writer))
+        Ok((Self { events: Some(events), metrics }, writer))
+    }
+
+    /// One that writes nothing down.
+    pub(crate) fn none(metrics: Arc<Metrics>) -> Self {
+        Self { events: None, metrics }
     }
 
     /// Notes that `fact` happened now.
     pub(crate) fn record(&self, fact: Fact) {
+        let Some(events) = &self.events else { return };
         let event = Event { at: now(), fact };
-        if self.events.try_send(Input::Event(event)).is_err() {
+        if events.try_send(Input::Event(event)).is_err() {
             self.metrics.analytics_lost.add(1);
         }
     }

@@ -25,6 +25,9 @@ use crate::{
 const MAX_WAITING: usize = 1024;
 /// A publisher that gives less time than this is asked as if it gave this.
 const MIN_EXPIRY: Duration = Duration::from_secs(2);
+/// Commands and words of viewers that are heard before the publisher's next item: nobody can hold up the
+/// flow by asking much.
+const TURN: u32 = 16;
 /// How often totals are told and old groups let go.
 const TICK: Duration = Duration::from_secs(1);
 /// How long a PUBLISH may take that crosses a SUBSCRIBE for the same track.
@@ -176,6 +179,7 @@ impl Ingest {
         loop {
             let give_up_at = crossing.as_ref().map(|(at, _)| *at);
             tokio::select! {
+                biased;
                 answer = &mut answer, if crossing.is_none() => match answer {
                     // What the publisher began for it is on its way (draft-18 §5.1).
                     Err(refused) if is_duplicate(&refused) => crossing = Some((now() + CROSSING, refused)),
@@ -272,13 +276,21 @@ impl Ingest {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut is_open = true;
         let mut renewed: Renewal = Box::pin(std::future::pending());
+        let mut turn = 0;
         loop {
             let new_group_at = self.new_groups.deadline();
             let renew_at = self.renew_at;
             let answer_early_at = self.fetches.deadline();
+            turn += 1;
             let next = tokio::select! {
-                received = flow.next() => self.received(received, shelf),
-                command = self.commands.recv(), if is_open => match command {
+                biased;
+                _ = ticks.tick() => self.tick(is_open, shelf),
+                () = until(answer_early_at) => {
+                    self.answer_early();
+                    Next::Go
+                }
+                () = self.fanout.rung(), if turn <= TURN => Next::Go,
+                command = self.commands.recv(), if is_open && turn <= TURN => match command {
                     Some(Command::Adopt(offered)) => {
                         flow = self.adopt(*offered);
                         Next::Go
@@ -289,13 +301,11 @@ impl Ingest {
                         self.orphaned(&flow, shelf)
                     }
                 },
-                () = self.fanout.rung() => Next::Go,
-                _ = ticks.tick() => self.tick(is_open, shelf),
-                () = until(new_group_at) => Next::Go,
-                () = until(answer_early_at) => {
-                    self.answer_early();
-                    Next::Go
+                received = flow.next() => {
+                    turn = 0;
+                    self.received(received, shelf)
                 }
+                () = until(new_group_at) => Next::Go,
                 () = until(renew_at) => {
                     self.renew_at = None;
                     renewed = flow.renew();
@@ -305,6 +315,11 @@ impl Ingest {
                     renewed = Box::pin(std::future::pending());
                     // A refusal ends the subscription, which says so itself.
                     self.renew_at = answer.ok().and_then(|updated| renewal(updated.expires));
+                    Next::Go
+                }
+                // Nothing of the publisher's waits: others may go on.
+                () = std::future::ready(()), if turn > TURN => {
+                    turn = 0;
                     Next::Go
                 }
             };

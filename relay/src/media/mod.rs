@@ -22,6 +22,7 @@ use shared::moqt::{
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use crate::{
+    Config,
     analytics::recorder::Recorder,
     metrics::Metrics,
     registry::{Seat, TrackLease},
@@ -53,6 +54,19 @@ pub(crate) struct Limits {
     pub(crate) fill: Duration,
     /// The longest that a viewer may wait for a publisher.
     pub(crate) rendezvous: Duration,
+}
+
+impl Limits {
+    /// Those that the operator set.
+    pub(crate) fn of(config: &Config) -> Self {
+        Self {
+            cache_bytes: config.cache_bytes.0,
+            cache_age: config.cache_age,
+            linger: config.linger,
+            rendezvous: config.rendezvous,
+            fill: config.fill,
+        }
+    }
 }
 
 /// What every track needs.

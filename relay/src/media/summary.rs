@@ -22,8 +22,9 @@ pub(crate) async fn run(viewers: impl Fn() -> Option<usize> + Send + 'static, it
     let mut ticks = tokio::time::interval(EVERY);
     while !items.is_closed() {
         tokio::select! {
-            _ = ticks.tick() => {}
+            biased;
             () = items.closed() => return,
+            _ = ticks.tick() => {}
         }
         let Some(viewers) = viewers() else { return };
         let at = now().0;

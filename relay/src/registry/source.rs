@@ -1,7 +1,7 @@
 //! One broadcast: its publisher's session and the tracks that are taken from it.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
@@ -62,7 +62,7 @@ type Running = (Arc<Place>, Track);
 /// The tracks, until the broadcast is over.
 #[derive(Debug)]
 struct Tracks {
-    all: HashMap<TrackName, Running>,
+    all: BTreeMap<TrackName, Running>,
     /// How often its whole namespace is announced; where it is not, only what is published track by track
     /// is to be had.
     announcements: usize,
@@ -78,7 +78,7 @@ impl Source {
         session: Session,
         room: Option<Room>,
     ) -> Self {
-        let tracks = Tracks { all: HashMap::new(), announcements: 0, over: None };
+        let tracks = Tracks { all: BTreeMap::new(), announcements: 0, over: None };
         Self {
             id,
             namespace,
@@ -322,7 +322,7 @@ impl Source {
     pub(super) fn end(&self, code: DoneCode, reason: &'static str) {
         let mut tracks = self.lock();
         tracks.over = Some(reason);
-        for (_, (_, track)) in tracks.all.drain() {
+        for (_, track) in std::mem::take(&mut tracks.all).into_values() {
             track.end(code, reason);
         }
     }

@@ -79,6 +79,7 @@ impl Collector {
             known = now;
             loop {
                 tokio::select! {
+                    biased;
                     changed = changes.changed() => match changed {
                         Ok(()) => break,
                         Err(_) => return,

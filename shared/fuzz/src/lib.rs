@@ -2,6 +2,8 @@
 //! panics, what was read can be written and reads the same again, and streams read the same in any
 //! pieces.
 //!
+//! A whole session is fed too: see [`session`].
+//!
 //! The fuzz targets call these with a fuzzer's bytes, `shared/tests/parsers.rs` with seeded ones.
 
 use bytes::{Bytes, BytesMut};
@@ -17,6 +19,10 @@ use shared::{
         },
     },
 };
+
+mod session;
+
+pub use session::session;
 
 /// Small, so that a fuzzer gets past it.
 const MAX_OBJECT_BYTES: usize = 64;

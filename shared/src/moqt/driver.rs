@@ -30,7 +30,7 @@ use super::{
     track::{IMPLEMENTATION, Inquiry},
     wire::WireFetchRange,
 };
-use crate::transport::{Connection, PathStats};
+use crate::transport::{Connection, Kind, PathStats};
 
 mod aside;
 pub(crate) mod bell;
@@ -240,7 +240,8 @@ pub async fn start(connection: Connection, config: Config) -> Result<(Session, R
     });
     let ends =
         task::Ends { wishes, calls, requests: request_sender, closed: closed_sender, going: going_sender };
-    let grease = config.grease.map(|_| vary());
+    let is_real = connection.kind() != Kind::Memory;
+    let grease = config.grease.map(|given| if is_real { vary() } else { given });
     let config = Config { grease, ..config };
     tokio::spawn(task::Task::new(connection, &config, bell, ends, ready_sender));
     match ready.await {

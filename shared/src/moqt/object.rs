@@ -15,7 +15,8 @@ pub struct Subgroup {
     pub priority: Priority,
     /// Whether this subgroup holds the group's last object: its FIN then ends the group.
     pub ends_group: bool,
-    /// Whether the stream begins with the subgroup's very first object.
+    /// Whether this is the subgroup's very first object (FIRST_OBJECT, draft-18 §11.4.2). It counts where
+    /// it is first on a stream: whoever takes a subgroup up in the middle sees the later ones without it.
     pub from_first: bool,
 }
 

@@ -74,7 +74,7 @@ impl Connection {
         match &*self.0 {
             Inner::Quic(Quic { web: None, .. }) => Kind::Quic,
             Inner::Quic(Quic { web: Some(_), .. }) => Kind::WebTransport,
-            Inner::Memory(_) => Kind::Memory,
+            Inner::Memory(end) => end.kind(),
         }
     }
 

@@ -3,6 +3,12 @@
 //! Streams hold at most [`STREAM_BYTES`] that wait to be read, [`BI_STREAMS`] and [`UNI_STREAMS`] may wait
 //! to be accepted, and [`DATAGRAMS`] to be received: writers wait, of datagrams the oldest is dropped.
 //! Send order is ignored: nothing here ever competes for a path.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `weather` | a bad network in between, and its seeded luck |
+//! | `pipe` | one direction of a stream |
+//! | `arrivals` | streams that wait to be accepted |
 
 use std::{
     collections::VecDeque,
@@ -11,15 +17,29 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
-    task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
-use tokio::sync::{Mutex as AsyncMutex, Notify, mpsc, watch};
+use tokio::{
+    sync::{Mutex as AsyncMutex, Notify, mpsc},
+    time::{Duration, Instant},
+};
 
 use super::{
-    Connection, ConnectionError, PathStats, RecvStream, SendStream, StreamError, connection::Inner, stream,
+    Connection, ConnectionError, Kind, PathStats, RecvStream, SendStream, connection::Inner, stream,
 };
+
+mod arrivals;
+mod pipe;
+#[cfg(test)]
+mod tests;
+mod weather;
+
+use arrivals::Arrivals;
+use pipe::Pipe;
+pub(crate) use pipe::{Reader, Writer};
+use weather::{At, Path};
+pub use weather::{BROKEN, PerMille, Weather};
 
 /// Bytes of one stream that may wait to be read; writers wait beyond it.
 pub const STREAM_BYTES: usize = 256 * 1024;
@@ -34,81 +54,131 @@ pub const DATAGRAM_BYTES: usize = 1_200;
 
 /// Two connected ends. Neither needs a running driver: what one writes, the other reads.
 pub fn pair() -> (Connection, Connection) {
+    let (left, right, _) = joined(Kind::Memory, &Path::default(), &Path::default());
+    (left, right)
+}
+
+/// Two ends with a network in between that has this weather in both directions, each with its own luck;
+/// the same seed is the same network. Runs on tokio's clock.
+pub fn pair_in(weather: Weather, seed: u64) -> (Connection, Connection, Link) {
+    pair_as(Kind::Memory, weather, seed)
+}
+
+/// The same, said to travel as `kind`: what depends on that can be tested without sockets.
+pub fn pair_as(kind: Kind, weather: Weather, seed: u64) -> (Connection, Connection, Link) {
+    joined(kind, &Path::new(weather, seed), &Path::new(weather, !seed))
+}
+
+fn joined(kind: Kind, there: &Path, back: &Path) -> (Connection, Connection, Link) {
     let (bi_left, from_left_bi) = mpsc::channel(BI_STREAMS);
     let (bi_right, from_right_bi) = mpsc::channel(BI_STREAMS);
     let (uni_left, from_left_uni) = mpsc::channel(UNI_STREAMS);
     let (uni_right, from_right_uni) = mpsc::channel(UNI_STREAMS);
-    let (left, right) = (Arc::new(Side::default()), Arc::new(Side::default()));
+    let (left, right) = (Arc::new(Side::new(there)), Arc::new(Side::new(back)));
     let streams = Arc::new(Streams::default());
     let end = |own: &Arc<Side>, peer: &Arc<Side>, bi, uni, from_bi, from_uni| {
         Connection::new(Inner::Memory(End {
+            kind,
             own: own.clone(),
             peer: peer.clone(),
             streams: streams.clone(),
             bi,
             uni,
-            from_bi: AsyncMutex::new(from_bi),
-            from_uni: AsyncMutex::new(from_uni),
+            from_bi: AsyncMutex::new(Arrivals::new(from_bi, BI_STREAMS)),
+            from_uni: AsyncMutex::new(Arrivals::new(from_uni, UNI_STREAMS)),
         }))
     };
     (
         end(&left, &right, bi_left, uni_left, from_right_bi, from_right_uni),
         end(&right, &left, bi_right, uni_right, from_left_bi, from_left_uni),
+        Link { left, right, streams },
     )
+}
+
+/// The network between two ends, for who wants to cut it. Dropping it leaves the ends connected.
+#[derive(Debug, Clone)]
+pub struct Link {
+    left: Arc<Side>,
+    right: Arc<Side>,
+    streams: Arc<Streams>,
+}
+
+impl Link {
+    /// Nothing arrives any more. The first end of the pair notices after `left`, the second after `right`,
+    /// both as [`ConnectionError::TimedOut`].
+    pub fn cut(&self, left: Duration, right: Duration) {
+        let now = Instant::now();
+        let (left, right) = (At::from(now + left), At::from(now + right));
+        self.left.end(left, ConnectionError::TimedOut);
+        self.right.end(right, ConnectionError::TimedOut);
+        self.streams.end(&self.left, left, right);
+    }
 }
 
 /// One end of a pair. Dropping it closes both.
 #[derive(Debug)]
 pub(crate) struct End {
+    kind: Kind,
     own: Arc<Side>,
     peer: Arc<Side>,
     streams: Arc<Streams>,
-    bi: mpsc::Sender<(Writer, Reader)>,
-    uni: mpsc::Sender<Reader>,
-    from_bi: AsyncMutex<mpsc::Receiver<(Writer, Reader)>>,
-    from_uni: AsyncMutex<mpsc::Receiver<Reader>>,
+    bi: mpsc::Sender<(At, (Writer, Reader))>,
+    uni: mpsc::Sender<(At, Reader)>,
+    from_bi: AsyncMutex<Arrivals<(Writer, Reader)>>,
+    from_uni: AsyncMutex<Arrivals<Reader>>,
 }
 
 /// What one end knows: why it ended and which datagrams wait for it.
 #[derive(Debug)]
 struct Side {
-    ended: watch::Sender<Option<ConnectionError>>,
-    datagrams: Mutex<VecDeque<Bytes>>,
+    /// To the other end.
+    path: Path,
+    ended: Mutex<Option<(At, ConnectionError)>>,
+    has_ended: Notify,
+    /// By arrival.
+    datagrams: Mutex<VecDeque<(At, Bytes)>>,
     datagram_came: Notify,
     lost_datagrams: AtomicU64,
     received_bytes: AtomicU64,
 }
 
-/// Every stream that still lives, so that the end of the connection wakes who waits on one.
+/// Every stream that still lives with the side that writes it, so that the end of the connection wakes who
+/// waits on one.
 #[derive(Debug, Default)]
-struct Streams(Mutex<Vec<Weak<Pipe>>>);
+struct Streams(Mutex<Vec<(Weak<Side>, Weak<Pipe>)>>);
 
 impl End {
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
     pub(crate) fn remote_addr(&self) -> SocketAddr {
         SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
     }
 
     pub(crate) async fn open_bi(&self) -> Result<(SendStream, RecvStream), ConnectionError> {
-        let (our_writer, their_reader) = self.pipe();
-        let (their_writer, our_reader) = self.pipe();
-        self.unless_ended(self.bi.send((their_writer, their_reader))).await?.map_err(|_| self.ended())?;
+        let (our_writer, their_reader) = self.pipe(&self.own, &self.peer);
+        let (their_writer, our_reader) = self.pipe(&self.peer, &self.own);
+        let stream = (self.own.path.arrival(), (their_writer, their_reader));
+        self.unless_ended(self.bi.send(stream)).await?.map_err(|_| self.ended())?;
         Ok((stream::send_memory(our_writer), stream::recv_memory(our_reader)))
     }
 
     pub(crate) async fn open_uni(&self) -> Result<SendStream, ConnectionError> {
-        let (writer, reader) = self.pipe();
-        self.unless_ended(self.uni.send(reader)).await?.map_err(|_| self.ended())?;
+        let (writer, reader) = self.pipe(&self.own, &self.peer);
+        let stream = (self.own.path.arrival(), reader);
+        self.unless_ended(self.uni.send(stream)).await?.map_err(|_| self.ended())?;
         Ok(stream::send_memory(writer))
     }
 
     pub(crate) async fn accept_bi(&self) -> Result<(SendStream, RecvStream), ConnectionError> {
-        let next = async { self.from_bi.lock().await.recv().await };
+        let next = async { self.from_bi.lock().await.next().await };
         let (writer, reader) = self.unless_ended(next).await?.ok_or_else(|| self.ended())?;
         Ok((stream::send_memory(writer), stream::recv_memory(reader)))
     }
 
     pub(crate) async fn accept_uni(&self) -> Result<RecvStream, ConnectionError> {
-        let next = async { self.from_uni.lock().await.recv().await };
+        let next = async { self.from_uni.lock().await.next().await };
         let reader = self.unless_ended(next).await?.ok_or_else(|| self.ended())?;
         Ok(stream::recv_memory(reader))
     }
@@ -116,10 +186,23 @@ impl End {
     pub(crate) async fn recv_datagram(&self) -> Result<Bytes, ConnectionError> {
         loop {
             let came = self.own.datagram_came.notified();
-            if let Some(datagram) = locked(&self.own.datagrams).pop_front() {
+            let next = locked(&self.own.datagrams).front().map(|(at, _)| *at);
+            if next.is_some_and(At::is_reached)
+                && let Some((_, datagram)) = locked(&self.own.datagrams).pop_front()
+            {
                 return Ok(datagram);
             }
-            self.unless_ended(came).await?;
+            let waits = async {
+                match next {
+                    None => came.await,
+                    Some(at) => tokio::select! {
+                        biased;
+                        () = came => {}
+                        () = at.reached() => {}
+                    },
+                }
+            };
+            self.unless_ended(waits).await?;
         }
     }
 
@@ -127,22 +210,29 @@ impl End {
         if datagram.len() > DATAGRAM_BYTES {
             return false;
         }
+        if self.own.path.loses_datagram() || self.peer.ends().is_some() {
+            self.own.lost_datagrams.fetch_add(1, Ordering::Relaxed);
+            return true;
+        }
         self.peer.received_bytes.fetch_add(datagram.len() as u64, Ordering::Relaxed);
+        let at = self.own.path.arrival();
         let mut waiting = locked(&self.peer.datagrams);
         if waiting.len() == DATAGRAMS {
             waiting.pop_front();
             self.own.lost_datagrams.fetch_add(1, Ordering::Relaxed);
         }
-        waiting.push_back(datagram);
+        let place = waiting.partition_point(|(other, _)| *other <= at);
+        waiting.insert(place, (at, datagram));
         drop(waiting);
         self.peer.datagram_came.notify_one();
         true
     }
 
     pub(crate) fn close(&self, code: u64, reason: &str) {
-        self.own.end(ConnectionError::Local);
-        self.peer.end(ConnectionError::Peer { code, reason: reason.to_owned() });
-        self.streams.end();
+        let told = self.own.path.arrival();
+        self.own.end(At::ONCE, ConnectionError::Local);
+        self.peer.end(told, ConnectionError::Peer { code, reason: reason.to_owned() });
+        self.streams.end(&self.own, At::ONCE, told);
     }
 
     pub(crate) async fn closed(&self) -> ConnectionError {
@@ -162,25 +252,34 @@ impl End {
     }
 
     fn ended(&self) -> ConnectionError {
-        self.own.ended.borrow().clone().unwrap_or(ConnectionError::Local)
+        locked(&self.own.ended).as_ref().map_or(ConnectionError::Local, |(_, error)| error.clone())
     }
 
     async fn unless_ended<T>(&self, work: impl Future<Output = T>) -> Result<T, ConnectionError> {
-        let mut ended = self.own.ended.subscribe();
+        let is_over = async {
+            loop {
+                let told = self.own.has_ended.notified();
+                match self.own.ends() {
+                    Some(at) => return at.reached().await,
+                    None => told.await,
+                }
+            }
+        };
         tokio::select! {
             biased;
-            _ = ended.wait_for(Option::is_some) => Err(self.ended()),
+            () = is_over => Err(self.ended()),
             done = work => Ok(done),
         }
     }
 
-    fn pipe(&self) -> (Writer, Reader) {
-        let pipe = Arc::new(Pipe::default());
-        self.streams.add(&pipe);
-        if self.own.ended.borrow().is_some() {
-            pipe.with(|state| state.broken = true);
+    /// A new stream from one side to the other.
+    fn pipe(&self, from: &Arc<Side>, to: &Arc<Side>) -> (Writer, Reader) {
+        let (writer, reader) = Pipe::open(from.path.clone(), to.path.clone());
+        self.streams.add(from, writer.pipe());
+        if let (Some(writer_ends), Some(reader_ends)) = (from.ends(), to.ends()) {
+            writer.pipe().end(writer_ends, reader_ends);
         }
-        (Writer(pipe.clone()), Reader(pipe))
+        (writer, reader)
     }
 }
 
@@ -190,184 +289,51 @@ impl Drop for End {
     }
 }
 
-impl Default for Side {
-    fn default() -> Self {
+impl Side {
+    fn new(path: &Path) -> Self {
         Self {
-            ended: watch::Sender::new(None),
+            path: path.clone(),
+            ended: Mutex::default(),
+            has_ended: Notify::new(),
             datagrams: Mutex::default(),
             datagram_came: Notify::new(),
             lost_datagrams: AtomicU64::new(0),
             received_bytes: AtomicU64::new(0),
         }
     }
-}
 
-impl Side {
+    /// When it ends, once that is known.
+    fn ends(&self) -> Option<At> {
+        locked(&self.ended).as_ref().map(|(at, _)| *at)
+    }
+
     /// The first reason stays.
-    fn end(&self, reason: ConnectionError) {
-        self.ended.send_if_modified(|ended| {
-            let first = ended.is_none();
-            ended.get_or_insert(reason);
-            first
-        });
+    fn end(&self, at: At, reason: ConnectionError) {
+        locked(&self.ended).get_or_insert((at, reason));
+        self.has_ended.notify_waiters();
+        locked(&self.datagrams).retain(|(arrival, _)| *arrival <= at);
     }
 }
 
 impl Streams {
-    fn add(&self, pipe: &Arc<Pipe>) {
+    fn add(&self, writer: &Arc<Side>, pipe: &Arc<Pipe>) {
         let mut all = locked(&self.0);
         if all.len() == all.capacity() {
-            all.retain(|pipe| pipe.strong_count() > 0);
+            all.retain(|(_, pipe)| pipe.strong_count() > 0);
         }
-        all.push(Arc::downgrade(pipe));
+        all.push((Arc::downgrade(writer), Arc::downgrade(pipe)));
     }
 
-    fn end(&self) {
+    /// The connection ends at `side` at `here`, and at the other one at `there`.
+    fn end(&self, side: &Arc<Side>, here: At, there: At) {
         let all = std::mem::take(&mut *locked(&self.0));
-        all.iter().filter_map(Weak::upgrade).for_each(|pipe| pipe.with(|state| state.broken = true));
-    }
-}
-
-/// One direction of a stream.
-#[derive(Debug, Default)]
-struct Pipe(Mutex<PipeState>);
-
-#[derive(Debug, Default)]
-struct PipeState {
-    chunks: VecDeque<Bytes>,
-    bytes: usize,
-    finished: bool,
-    reset: Option<u64>,
-    stopped: Option<u64>,
-    broken: bool,
-    reader: Option<Waker>,
-    writer: Option<Waker>,
-    stop_watcher: Option<Waker>,
-}
-
-impl Pipe {
-    /// Changes the state, then wakes everyone, outside the lock: tests have few waiters.
-    fn with<T>(&self, change: impl FnOnce(&mut PipeState) -> T) -> T {
-        let mut state = locked(&self.0);
-        let result = change(&mut state);
-        let wakers = [state.reader.take(), state.writer.take(), state.stop_watcher.take()];
-        drop(state);
-        wakers.into_iter().flatten().for_each(Waker::wake);
-        result
-    }
-}
-
-/// The sending half. [`SendStream`] says what dropping does.
-#[derive(Debug)]
-pub(crate) struct Writer(Arc<Pipe>);
-
-impl Writer {
-    pub(crate) fn poll_write(
-        &mut self,
-        cx: &mut Context<'_>,
-        chunks: &mut [Bytes],
-    ) -> Poll<Result<usize, StreamError>> {
-        let mut state = locked(&self.0.0);
-        if let Some(code) = state.stopped {
-            return Poll::Ready(Err(StreamError::Peer(code)));
-        }
-        if state.broken {
-            return Poll::Ready(Err(StreamError::Connection));
-        }
-        if state.finished || state.reset.is_some() {
-            return Poll::Ready(Err(StreamError::Ended));
-        }
-        let mut taken = 0;
-        for chunk in chunks.iter_mut() {
-            let part = chunk.split_to(chunk.len().min(STREAM_BYTES - state.bytes));
-            if !part.is_empty() {
-                taken += part.len();
-                state.bytes += part.len();
-                state.chunks.push_back(part);
+        for (writer, pipe) in all {
+            let Some(pipe) = pipe.upgrade() else { continue };
+            match writer.ptr_eq(&Arc::downgrade(side)) {
+                true => pipe.end(here, there),
+                false => pipe.end(there, here),
             }
         }
-        if taken == 0 && chunks.iter().any(|chunk| !chunk.is_empty()) {
-            state.writer = Some(cx.waker().clone());
-            return Poll::Pending;
-        }
-        let reader = state.reader.take();
-        drop(state);
-        reader.into_iter().for_each(Waker::wake);
-        Poll::Ready(Ok(taken))
-    }
-
-    pub(crate) fn poll_stopped(&mut self, cx: &mut Context<'_>) -> Poll<Option<u64>> {
-        let mut state = locked(&self.0.0);
-        let all_read = state.finished && state.chunks.is_empty();
-        if state.stopped.is_some() || all_read || state.reset.is_some() || state.broken {
-            return Poll::Ready(state.stopped);
-        }
-        state.stop_watcher = Some(cx.waker().clone());
-        Poll::Pending
-    }
-
-    pub(crate) fn finish(&mut self) {
-        self.0.with(|state| state.finished |= state.reset.is_none());
-    }
-
-    pub(crate) fn reset(&mut self, code: u64) {
-        self.0.with(|state| {
-            if state.reset.is_none() && !(state.finished && state.chunks.is_empty()) {
-                state.reset = Some(code);
-                state.chunks.clear();
-                state.bytes = 0;
-            }
-        });
-    }
-}
-
-/// The receiving half. [`RecvStream`] says what dropping does.
-#[derive(Debug)]
-pub(crate) struct Reader(Arc<Pipe>);
-
-impl Reader {
-    pub(crate) fn poll_read(
-        &mut self,
-        cx: &mut Context<'_>,
-        max: usize,
-    ) -> Poll<Result<Option<Bytes>, StreamError>> {
-        let mut state = locked(&self.0.0);
-        if let Some(code) = state.reset {
-            return Poll::Ready(Err(StreamError::Peer(code)));
-        }
-        if state.stopped.is_some() {
-            return Poll::Ready(Err(StreamError::Ended));
-        }
-        let Some(first) = state.chunks.front_mut() else {
-            if state.finished {
-                return Poll::Ready(Ok(None));
-            }
-            if state.broken {
-                return Poll::Ready(Err(StreamError::Connection));
-            }
-            state.reader = Some(cx.waker().clone());
-            return Poll::Pending;
-        };
-        let part = first.split_to(first.len().min(max.max(1)));
-        if first.is_empty() {
-            state.chunks.pop_front();
-        }
-        state.bytes -= part.len();
-        let wakers = [state.writer.take(), state.stop_watcher.take()];
-        drop(state);
-        wakers.into_iter().flatten().for_each(Waker::wake);
-        Poll::Ready(Ok(Some(part)))
-    }
-
-    pub(crate) fn stop(&mut self, code: u64) {
-        self.0.with(|state| {
-            let all_read = state.finished && state.chunks.is_empty();
-            if state.stopped.is_none() && state.reset.is_none() && !all_read {
-                state.stopped = Some(code);
-                state.chunks.clear();
-                state.bytes = 0;
-            }
-        });
     }
 }
 

@@ -1,7 +1,7 @@
 //! The one task of a session: looks at what was rung, lets the core decide, and does what it says.
 
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     future::Future,
     pin::Pin,
     sync::{Arc, Mutex},
@@ -61,13 +61,14 @@ pub(super) struct Task {
     pub(super) control_out: VecDeque<bytes::Bytes>,
     control_ring: Arc<Ring>,
     pub(super) peer_control: Option<u64>,
-    pub(super) requests: HashMap<Stream, RequestIo>,
+    // Ordered, so that the same input makes the same output in tests.
+    pub(super) requests: BTreeMap<Stream, RequestIo>,
     pub(super) opening: VecDeque<Stream>,
     pub(super) draining: VecDeque<Stream>,
-    pub(super) handles: HashMap<Stream, Handle>,
-    pub(super) ins: HashMap<u64, In>,
+    pub(super) handles: BTreeMap<Stream, Handle>,
+    pub(super) ins: BTreeMap<u64, In>,
     pub(super) parked: VecDeque<u64>,
-    pub(super) outs: HashMap<u64, Out>,
+    pub(super) outs: BTreeMap<u64, Out>,
     /// Our data streams that can go on, most urgent first.
     pub(super) urgent: BTreeSet<(i32, u64)>,
     /// Requests with datagrams that can go, most urgent first.
@@ -136,13 +137,13 @@ impl Task {
             control_out: VecDeque::new(),
             control_ring: bell.ring(Target::Control),
             peer_control: None,
-            requests: HashMap::new(),
+            requests: BTreeMap::new(),
             opening: VecDeque::new(),
             draining: VecDeque::new(),
-            handles: HashMap::new(),
-            ins: HashMap::new(),
+            handles: BTreeMap::new(),
+            ins: BTreeMap::new(),
             parked: VecDeque::new(),
-            outs: HashMap::new(),
+            outs: BTreeMap::new(),
             urgent: BTreeSet::new(),
             urgent_datagrams: BTreeSet::new(),
             wants_stream: BTreeSet::new(),
@@ -417,7 +418,7 @@ impl Task {
         self.bell.silence();
         self.ready = None;
         self.ends.calls.close();
-        for (_, handle) in self.handles.drain() {
+        for handle in std::mem::take(&mut self.handles).into_values() {
             handle.fail(error.clone().into());
         }
         self.connection.close(error.code.0, &error.reason);

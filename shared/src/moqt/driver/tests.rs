@@ -50,7 +50,7 @@ pub(super) fn object(group: u64, subgroup: u64, id: u64, payload: impl Into<Byte
             id: SubgroupId(subgroup),
             priority: Priority(64),
             ends_group: false,
-            from_first: true,
+            from_first: id == 0,
         },
         id: ObjectId(id),
         status: Status::Normal,

@@ -24,7 +24,7 @@
 //! | `record` | what a receiver remembers of a track, to notice that it is malformed |
 
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::{Duration, Instant},
 };
 
@@ -200,7 +200,7 @@ pub(crate) struct Core {
     ids: ids::RequestIds,
     tokens: tokens::Tokens,
     aliases: ids::Aliases,
-    requests: HashMap<Stream, Request>,
+    requests: BTreeMap<Stream, Request>,
     going: going::Going,
     timers: BTreeSet<(Instant, Stream)>,
     outputs: VecDeque<Output>,
@@ -268,7 +268,7 @@ impl Core {
             ids: ids::RequestIds::new(config.role),
             tokens: tokens::Tokens::new(config.max_auth_token_cache_bytes),
             aliases: ids::Aliases::default(),
-            requests: HashMap::new(),
+            requests: BTreeMap::new(),
             going: going::Going::default(),
             timers: BTreeSet::new(),
             outputs: VecDeque::new(),

@@ -235,6 +235,11 @@ impl Outbox {
             lane.is_broken = true;
             return self.bound();
         }
+        if lane.last().is_some_and(|last| object.id <= last) {
+            // It came on a stream of its own, after later ones: on a stream nothing goes back.
+            lane.is_broken = true;
+            return self.skip(group, 1);
+        }
         lane.subgroup.from_first &= !lane.is_broken;
         let cost = cost(&object);
         if lane.queue.is_empty() {

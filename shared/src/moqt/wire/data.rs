@@ -346,7 +346,7 @@ impl ObjectReader {
     }
 
     fn finish(&mut self, id: ObjectId, status: Status, properties: Bytes, payload: Bytes) -> Object {
-        self.previous = Some(id);
+        let is_first = self.previous.replace(id).is_none();
         self.status = status;
         Object {
             subgroup: Subgroup {
@@ -354,7 +354,7 @@ impl ObjectReader {
                 id: *self.subgroup.get_or_insert(SubgroupId(id.0)),
                 priority: self.priority,
                 ends_group: self.header.ends_group,
-                from_first: self.header.from_first,
+                from_first: self.header.from_first && is_first,
             },
             id,
             status,

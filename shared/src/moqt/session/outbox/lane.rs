@@ -56,6 +56,11 @@ impl Lane {
         (objects, bytes)
     }
 
+    /// The last object that was given to its stream.
+    pub(super) fn last(&self) -> Option<ObjectId> {
+        self.queue.back().map(|(_, object)| object.id).or(self.previous)
+    }
+
     /// Whether it still has something to do.
     pub(super) fn is_active(&self) -> bool {
         match self.state {

@@ -89,7 +89,7 @@ fn object(group: u64, subgroup: u64, id: u64, bytes: usize) -> Object {
             id: SubgroupId(subgroup),
             priority: Priority(64),
             ends_group: false,
-            from_first: true,
+            from_first: id == 0,
         },
         id: ObjectId(id),
         status: Status::Normal,
@@ -148,6 +148,29 @@ fn a_subgroup_is_a_stream_from_its_header_to_its_end() {
     rig.assert_empty();
     let stats = WriterStats { objects: 3, bytes: 905, ..WriterStats::default() };
     assert_eq!(rig.outbox.stats(), stats);
+}
+
+/// Upstream, two streams of one subgroup overtake each other.
+#[test]
+fn an_object_that_comes_after_later_ones_is_left_out_and_its_stream_is_not_whole() {
+    let mut rig = Rig::plain();
+    for id in [0, 3, 2, 3, 4] {
+        assert!(rig.push(object(7, 1, id, 5)));
+    }
+    rig.end(7, 1);
+    assert_eq!(rig.outbox.stats().skipped_objects, 2);
+    let resets = rig.outbox.take_resets();
+    assert!(rig.open().is_none() && resets.is_empty(), "nothing had left: no stream has to tell of it");
+    rig.assert_empty();
+
+    let mut rig = Rig::plain();
+    rig.push(object(7, 1, 3, 5));
+    let (stream, _) = rig.open().expect("waits");
+    assert_eq!(read(&rig.write(stream).0).1[0].id, ObjectId(3));
+    rig.push(object(7, 1, 2, 5));
+    rig.push(object(7, 1, 4, 5));
+    rig.end(7, 1);
+    assert_eq!(rig.outbox.take_resets(), [(stream, ResetCode::Cancelled)]);
 }
 
 #[test]

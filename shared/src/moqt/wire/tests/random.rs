@@ -304,7 +304,7 @@ impl Random {
                     id: header.subgroup.unwrap_or(SubgroupId(first)),
                     priority: header.priority.unwrap_or(default),
                     ends_group: header.ends_group,
-                    from_first: header.from_first,
+                    from_first: header.from_first && index == 0,
                 },
                 id: ObjectId(id),
                 status,

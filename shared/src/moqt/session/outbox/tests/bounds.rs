@@ -9,8 +9,8 @@ fn past_the_bound_only_the_newest_group_is_kept() {
     rig.push(object(1, 0, 0, mib));
     rig.open();
     assert!(matches!(rig.next(0), Next::Write(_)));
-    for group in [1, 2, 2] {
-        rig.push(object(group, 0, group, mib));
+    for (group, id) in [(1, 1), (2, 2), (2, 3)] {
+        rig.push(object(group, 0, id, mib));
     }
     assert_eq!(rig.outbox.stats().skipped_objects, 0);
     rig.push(object(3, 0, 0, mib));
@@ -21,7 +21,7 @@ fn past_the_bound_only_the_newest_group_is_kept() {
     assert_eq!(rig.open().map(|(_, lane)| lane), Some(lane(3, 0)));
     assert_eq!(rig.open(), None);
     // What is late of a skipped group stays skipped.
-    rig.push(object(2, 0, 3, 1));
+    rig.push(object(2, 0, 4, 1));
     assert_eq!(rig.outbox.stats().skipped_objects, 5);
     assert_eq!(rig.outbox.stats().skipped_groups, 2);
     assert_eq!(rig.open(), None);
