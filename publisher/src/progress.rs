@@ -50,6 +50,7 @@ const LOG_EVERY: Duration = Duration::from_millis(9_500);
 struct Snapshot {
     at: Duration,
     dropped: u64,
+    too_large: u64,
     off_air: u64,
     skipped_groups: u64,
     /// Frames and bytes of each rendition.
@@ -64,6 +65,7 @@ impl Snapshot {
         Self {
             at,
             dropped: stats.dropped.value(),
+            too_large: stats.too_large.value(),
             off_air: stats.off_air.value(),
             skipped_groups: stats.skipped_groups.value(),
             renditions: stats
@@ -86,6 +88,13 @@ fn notices(last: &Snapshot, now: &Snapshot) -> Vec<String> {
         notices.push(format!(
             "{dropped} pictures let go before encoding in the last second: this machine is too busy; \
              try fewer or smaller renditions"
+        ));
+    }
+    let too_large = now.too_large.saturating_sub(last.too_large);
+    if too_large > 0 {
+        notices.push(format!(
+            "{too_large} pictures let go in the last second: more changes than the bitrate can show; \
+             try a higher bitrate or a lower frame rate"
         ));
     }
     let skipped = now.skipped_groups.saturating_sub(last.skipped_groups);
@@ -117,8 +126,9 @@ fn line(last: &Snapshot, now: &Snapshot, labels: &[String]) -> String {
     if let Some(micros) = now.rtt_micros {
         let _ = write!(line, " | rtt {:.1} ms", micros as f64 / 1000.0);
     }
-    if now.dropped > 0 {
-        let _ = write!(line, " | {} dropped", now.dropped);
+    let dropped = now.dropped + now.too_large;
+    if dropped > 0 {
+        let _ = write!(line, " | {dropped} dropped");
     }
     if now.off_air > 0 {
         let _ = write!(line, " | {} unsent", now.off_air);
@@ -157,5 +167,8 @@ mod tests {
         let busy = Snapshot { dropped: 12, ..snapshot(2) };
         assert!(notices(&snapshot(1), &busy)[0].starts_with("12 pictures"));
         assert!(notices(&busy, &busy).is_empty());
+        let full = Snapshot { too_large: 5, ..busy.clone() };
+        assert!(notices(&busy, &full)[0].starts_with("5 pictures let go in"));
+        assert!(line(&busy, &full, &[]).ends_with("17 dropped"));
     }
 }

@@ -13,6 +13,8 @@ pub(crate) struct Stats {
     /// Pictures let go before encoding, since an encoder was still busy with an earlier one or capture was
     /// late.
     pub(crate) dropped: Counter,
+    /// Pictures let go by encoders, as they would have been too large for the bitrate.
+    pub(crate) too_large: Counter,
     /// Frames and packets let go because no relay was there to take them.
     pub(crate) off_air: Counter,
     /// Groups of which something was let go, since the path was behind.
@@ -63,6 +65,7 @@ impl Stats {
         };
         Self {
             dropped: Counter::default(),
+            too_large: Counter::default(),
             off_air: Counter::default(),
             skipped_groups: Counter::default(),
             renditions: bitrates.into_iter().map(rendition).collect(),

@@ -1,5 +1,7 @@
 // Every state that the viewer page can tell a person of, reached in Chromium.
 import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import { end, Room, until } from './room.mjs';
@@ -134,8 +136,8 @@ describe('states that a person understands', () => {
     await photograph(page, 'no-room');
   });
 
-  inRoom('a page of another site plays a room in its own element', async (room) => {
-    room.publishPattern('demo');
+  /** Opens a page of another site that has a room in its own element. */
+  const embed = async (room, element, run) => {
     const origin = new URL(room.page('')).origin;
     const site = createServer((_, answer) => {
       answer.setHeader('content-type', 'text/html; charset=utf-8');
@@ -143,7 +145,7 @@ describe('states that a person understands', () => {
         <main style="max-width: 720px; margin: 40px auto; font: 16px/1.6 Georgia, serif">
           <h1>My own site</h1>
           <p>The lesson is on the air:</p>
-          <live-room relay="https://${room.moqt}" cert-hash="${room.certHash}" room="demo" lang="en"></live-room>
+          ${element}
           <p>Everything around it is mine.</p>
         </main>
         <script>window.liveRoom = document.querySelector('live-room')</script>`);
@@ -153,13 +155,39 @@ describe('states that a person understands', () => {
     try {
       await page.goto(`http://127.0.0.1:${site.address().port}/`);
       await page.waitForFunction(() => window.liveRoom?.readTimecode);
+      await run(page);
+    } finally {
+      await page.context().close();
+      site.close();
+    }
+  };
+
+  inRoom('a page of another site plays a room in its own element', async (room) => {
+    room.publishPattern('demo');
+    const element = `<live-room relay="https://${room.moqt}" cert-hash="${room.certHash}" room="demo" lang="en"></live-room>`;
+    await embed(room, element, async (page) => {
       await reaches(page, 'live', 30_000);
       advances(await watch(page, 1500), 10);
       assert.deepEqual(page.faults.filter((fault) => !fault.includes('favicon')), []);
       await photograph(page, 'embedded');
+    });
+  });
+
+  inRoom('a relay that has not answered yet is being connected to', async (room) => {
+    const silent = createSocket('udp4');
+    const heard = once(silent, 'message');
+    await new Promise((done) => silent.bind(0, '127.0.0.1', done));
+    const relay = `https://127.0.0.1:${silent.address().port}`;
+    const element = `<live-room relay="${relay}" cert-hash="${room.certHash}" room="demo" lang="en"></live-room>`;
+    try {
+      await embed(room, element, async (page) => {
+        await heard;
+        await reaches(page, 'connecting');
+        await page.getByText('Connecting').first().waitFor();
+        await photograph(page, 'connecting');
+      });
     } finally {
-      await page.context().close();
-      site.close();
+      silent.close();
     }
   });
 });

@@ -23,8 +23,8 @@ const PICTURES: u64 = 12 * FPS as u64;
 fn main() {
     let only: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     println!(
-        "{:38} {:>7} {:>6} {:>6}  {:>15} {:>7} {:>6} {:>6}",
-        "", "ms", "p99", "ratio", "seconds %", "1st", "key", "PSNR"
+        "{:38} {:>7} {:>6} {:>6}  {:>15} {:>7} {:>6} {:>6} {:>6}",
+        "", "ms", "p99", "ratio", "seconds %", "1st", "key", "PSNR", "let go"
     );
     for (width, height, bitrate) in [(1280, 720, 2_000_000), (640, 360, 600_000)] {
         let resolution = Resolution { width, height };
@@ -76,9 +76,7 @@ fn row<'a>(only: &[String], name: &str, settings: VideoSettings, pictures: impl 
         }
         let settings = VideoSettings { layers: TemporalLayers::new(layers).expect("a count"), ..settings };
         let mut encoder = Encoder::new(settings).expect("an encoder");
-        let run = Run::of(&mut pictures(), settings, |picture, _| {
-            encoder.encode(picture).expect("encodes").expect("a frame").payload.to_vec()
-        });
+        let run = Run::of(&mut pictures(), settings, |picture, _| coded(&mut encoder, picture));
         run.print(&name, bare.unwrap_or(f64::NAN));
     }
     let name = format!("{name} 75%,15%,50%");
@@ -96,10 +94,15 @@ fn row<'a>(only: &[String], name: &str, settings: VideoSettings, pictures: impl 
                     .set_bitrate(Bitrate((f64::from(settings.bitrate.0) * part) as u32))
                     .expect("a bitrate");
             }
-            encoder.encode(picture).expect("encodes").expect("a frame").payload.to_vec()
+            coded(&mut encoder, picture)
         });
         run.print_parts(&name, &[(0..120, 0.75), (120..240, 0.15), (240..360, 0.5)]);
     }
+}
+
+/// The picture as it is sent; nothing where it is let go.
+fn coded(encoder: &mut Encoder, picture: &Picture) -> Vec<u8> {
+    encoder.encode(picture).expect("encodes").map(|frame| frame.payload.to_vec()).unwrap_or_default()
 }
 
 /// What came out.
@@ -149,8 +152,9 @@ impl Run {
         times.sort();
         let p99 = times[times.len() * 99 / 100].as_secs_f64() * 1e3;
         let psnr = 10.0 * (255.0 * 255.0 / self.error).log10();
+        let gone = self.bits.iter().filter(|&&bits| bits == 0.0).count();
         println!(
-            "{name:38} {:7.2} {p99:6.1} {:6.2}  {low:+7.1} {high:+7.1} {first:+7.1} {largest:6.1} {psnr:6.2}",
+            "{name:38} {:7.2} {p99:6.1} {:6.2}  {low:+7.1} {high:+7.1} {first:+7.1} {largest:6.1} {psnr:6.2} {gone:6}",
             self.mean(),
             self.mean() / bare
         );

@@ -50,23 +50,30 @@ impl Bare {
     }
 }
 
-/// Compares what was coded with what it was made of.
-pub(crate) struct Judge(Decoder);
+/// Compares what is seen with what it was made of.
+pub(crate) struct Judge {
+    decoder: Decoder,
+    /// The luma that is shown.
+    shown: Vec<u8>,
+}
 
 impl Judge {
     pub(crate) fn new() -> Self {
-        Self(Decoder::new().expect("a decoder"))
+        Self { decoder: Decoder::new().expect("a decoder"), shown: Vec::new() }
     }
 
-    /// Mean squared error of the luma.
+    /// Mean squared error of the luma; where nothing was coded, of what is still shown.
     pub(crate) fn error(&mut self, coded: &[u8], picture: &Picture) -> f64 {
-        let decoded = self.0.decode(coded).expect("decodes").expect("a picture for each");
-        let width = picture.resolution.width as usize;
-        let stride = decoded.strides().0;
-        let rows = decoded.y().chunks(stride).zip(picture.planes()[0].chunks(width));
-        let sum: u64 = rows
-            .map(|(a, b)| a.iter().zip(b).map(|(a, b)| u64::from(a.abs_diff(*b)).pow(2)).sum::<u64>())
-            .sum();
+        if !coded.is_empty() {
+            let decoded = self.decoder.decode(coded).expect("decodes").expect("a picture for each");
+            let width = picture.resolution.width as usize;
+            self.shown.clear();
+            for row in decoded.y().chunks(decoded.strides().0) {
+                self.shown.extend_from_slice(&row[..width]);
+            }
+        }
+        let sum: u64 =
+            (self.shown.iter().zip(picture.planes()[0])).map(|(a, b)| u64::from(a.abs_diff(*b)).pow(2)).sum();
         sum as f64 / picture.planes()[0].len() as f64
     }
 }

@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 
 use shared::media::{Bitrate, FrameKind};
 
-use super::{TemporalLayers, VideoSettings, look::Look};
+use super::{Content, TemporalLayers, VideoSettings, look::Look};
 
 mod model;
 
@@ -56,10 +56,21 @@ pub(crate) struct Quantiser {
     /// Bits spent beyond what the pictures were to get.
     debt: f64,
     key_model: Model,
+    /// One a temporal layer, for pictures in which something moves.
     models: [Model; 3],
+    /// For pictures in which next to nothing moves.
+    still_model: Model,
+    /// Whether openh264 makes key frames of new views of its own accord.
+    is_screen: bool,
     pending: Option<Pending>,
-    /// The last picture's quantiser, as for the base layer.
+    /// The last picture's quantiser, as for the base layer, and the last's in which something moved.
     last: Option<f64>,
+    last_moving: Option<f64>,
+    /// Whether the last picture was still.
+    was_still: bool,
+    /// Pictures until the next key frame, as far as is known, of so many from one to the next.
+    until_key: usize,
+    key_interval: usize,
     /// The quantiser that what is seen was coded with.
     stands: f64,
     /// The last key frame's.
@@ -96,8 +107,14 @@ impl Quantiser {
             // Too coarse is better than too fine.
             key_model: model(0.15),
             models: [model(0.1), model(0.06), model(0.04)],
+            still_model: model(0.001),
+            is_screen: settings.content == Content::Screen && settings.layers.count() < 3,
             pending: None,
             last: None,
+            last_moving: None,
+            was_still: false,
+            until_key: 0,
+            key_interval: settings.keyframe_pictures() as usize,
             stands: f64::from(COARSEST.0),
             last_key: None,
         }
@@ -112,39 +129,66 @@ impl Quantiser {
         self.second.iter_mut().for_each(|bits| *bits *= factor);
         self.debt *= factor;
         self.last = None;
+        self.last_moving = None;
         self.last_key = None;
     }
 
     /// The quantiser for the next picture; `None` where it is to be let go, as even the coarsest leaves the
     /// pictures too large for the bitrate. A key frame never is.
     pub(crate) fn choose(&mut self, kind: Kind, look: Look) -> Option<Qp> {
-        let base = self.share * self.mean;
         let coarsest = f64::from(COARSEST.0);
-        let too_large =
-            self.last.is_some_and(|last| last >= coarsest - 1.0) && self.pattern_mean(coarsest) > base;
-        if kind != Kind::Key && too_large && self.debt > TOO_MUCH * self.mean {
-            self.debt -= base;
-            self.remember(0.0);
-            return None;
-        }
+        let bounded = |qp: f64| qp.round().clamp(f64::from(FINEST.0), coarsest);
         let qp = match kind {
             Kind::Key => {
                 self.phase = 0;
-                let room = self.room();
-                let share = self.key_share * self.mean;
-                // Among pictures that leave their bits it may be better.
-                let unused = self.second.len() + 1 == self.pictures && room > share + UNUSED * self.mean;
-                let most = if unused { KEY_MOST * self.mean } else { share };
-                let bits = room.clamp(KEY_LEAST * self.mean, most);
-                let qp = self.key_model.qp(bits, look.detail);
-                let qp = self.last_key.map_or(qp, |last| qp.max(last - KEY_FINER_STEP));
-                self.last.map_or(qp, |last| qp.max(last - KEY_FINER))
+                self.until_key = self.key_interval;
+                bounded(self.key(look))
             }
-            Kind::Delta(layer) => self.delta(usize::from(layer).min(2), look),
+            Kind::Delta(layer) => {
+                let layer = usize::from(layer).min(2);
+                let is_still = look.change < STILL;
+                let mut qp = bounded(if is_still { self.still() } else { self.moving(layer) });
+                let most = if self.is_screen {
+                    self.allowance()
+                } else {
+                    self.room().clamp(FRESH_LEAST * self.mean, KEY_MOST * self.mean)
+                };
+                let is_sudden = self.is_screen || is_still || look.fresh > FRESH;
+                while is_sudden && qp < coarsest && self.size(layer, look, qp) > most {
+                    qp += 1.0;
+                }
+                if self.is_too_large(layer, look, qp) {
+                    self.debt -= self.share * self.mean;
+                    self.remember(0.0);
+                    return None;
+                }
+                qp
+            }
         };
-        let qp = qp.round().clamp(f64::from(FINEST.0), f64::from(COARSEST.0));
         self.pending = Some(Pending { kind, look, qp });
         Some(Qp(qp as u8))
+    }
+
+    /// Whether a picture is to be let go, as even the coarsest quantiser leaves it too large.
+    fn is_too_large(&self, layer: usize, look: Look, qp: f64) -> bool {
+        let coarsest = f64::from(COARSEST.0);
+        // What was foretold from finer pictures may be wrong: one that is coarse is seen first.
+        let is_known = qp >= coarsest && self.last.is_some_and(|last| last >= coarsest - 1.0);
+        let owes = self.pattern_mean(coarsest) > self.share * self.mean && self.debt > TOO_MUCH * self.mean;
+        is_known && (owes || (self.is_screen && self.size(layer, look, qp) > self.room()))
+    }
+
+    /// The quantiser for a key frame.
+    fn key(&self, look: Look) -> f64 {
+        let room = if self.is_screen { self.allowance() } else { self.room() };
+        let share = self.key_share * self.mean;
+        // Among pictures that leave their bits it may be better.
+        let unused = self.second.len() + 1 == self.pictures && room > share + UNUSED * self.mean;
+        let most = if unused { KEY_MOST * self.mean } else { share };
+        let bits = room.clamp(KEY_LEAST * self.mean, most);
+        let qp = self.key_model.qp(bits, look.detail);
+        let qp = self.last_key.map_or(qp, |last| qp.max(last - KEY_FINER_STEP));
+        self.last.map_or(qp, |last| qp.max(last - KEY_FINER))
     }
 
     fn remember(&mut self, bits: f64) {
@@ -152,6 +196,7 @@ impl Quantiser {
             self.second.pop_front();
         }
         self.second.push_back(bits);
+        self.until_key = self.until_key.saturating_sub(1);
     }
 
     /// Bits that a picture may have at most without its second being too full.
@@ -159,12 +204,50 @@ impl Quantiser {
         self.mean * self.pictures as f64 * FULLEST - self.second.iter().sum::<f64>()
     }
 
-    fn delta(&self, layer: usize, look: Look) -> f64 {
+    /// Bits that a picture may have such that those after it have enough to be shown at all: the key frame
+    /// that comes, and before their second is over, the others.
+    fn allowance(&self) -> f64 {
+        let least = RESERVE * self.mean;
+        let key = KEY_LEAST * self.mean;
+        let mut left = self.room();
+        let mut allowance = left;
+        let late = self.pictures - 1 - self.second.len();
+        let leaving = std::iter::repeat_n(0.0, late).chain(self.second.iter().copied());
+        for (at, leaves) in (1..self.pictures).zip(leaving) {
+            left += leaves - if at == self.until_key { key } else { least };
+            allowance = allowance.min(left);
+        }
+        allowance
+    }
+
+    /// Bits that a picture would have.
+    fn size(&self, layer: usize, look: Look, qp: f64) -> f64 {
+        if look.change < STILL {
+            // openh264 leaves what stands still as it is until the quantiser is much finer, and then codes
+            // all of it anew.
+            let anew = if qp <= self.stands - REFINED { self.refinement(qp, look) } else { 0.0 };
+            return self.still_model.bits(qp, 0.0) + anew;
+        }
+        let moved = self.models[layer].bits(qp, 0.0);
+        if look.fresh <= FRESH {
+            return moved;
+        }
+        // That part of the picture is coded as in a key frame.
+        let alone = self.key_model.bits(qp, look.detail);
+        // Of a screen that was still openh264 codes all of it so, and what it shows now may be anything.
+        if self.is_screen && self.was_still {
+            return alone * ANYTHING;
+        }
+        look.fresh * alone + (1.0 - look.fresh) * moved
+    }
+
+    /// The quantiser for a picture in which something moves.
+    fn moving(&self, layer: usize) -> f64 {
         let base = self.mean * self.share;
         let debt = self.debt - self.ripple(base);
         // The same quality over a whole pattern, whose mean is to be what a picture gets.
         let mut qp = self.base_qp((base - debt / PAY_BACK).clamp(base * 0.4, base * 1.4));
-        if let Some(last) = self.last {
+        if let Some(last) = self.last_moving.or(self.last) {
             qp = qp.clamp(last - FINER_STEP, last + COARSER_STEP);
         }
         qp = (qp + self.coarser(layer)).round();
@@ -178,24 +261,13 @@ impl Quantiser {
                 qp -= 1.0;
             }
         }
-        // openh264 leaves what stands still as it is until the quantiser is much finer, and then codes all
-        // of it anew: only where there is room for that.
-        let most = self.room().min(REFINE_MOST * self.mean);
-        while look.change < STILL && qp <= self.stands - REFINED && self.refinement(qp, look) > most {
-            qp += 1.0;
-        }
-        if look.fresh > FRESH {
-            // That part of the picture is coded as in a key frame; it gets what one might.
-            let most = self.room().clamp(FRESH_LEAST * self.mean, KEY_MOST * self.mean);
-            let old = 1.0 - look.fresh;
-            let size = |qp: f64| {
-                look.fresh * self.key_model.bits(qp, look.detail) + old * self.models[layer].bits(qp, 0.0)
-            };
-            while qp < f64::from(COARSEST.0) && size(qp) > most {
-                qp += 1.0;
-            }
-        }
         qp
+    }
+
+    /// The quantiser for a picture in which next to nothing moves: what is seen becomes finer, step by step.
+    fn still(&self) -> f64 {
+        let qp = self.still_model.qp(self.mean * self.share, 0.0);
+        self.last.map_or(qp, |last| qp.clamp(last - FINER_STEP, last + COARSER_STEP))
     }
 
     /// Bits that it takes to make what is seen as fine as that.
@@ -247,6 +319,7 @@ impl Quantiser {
         let kind = if became == FrameKind::Key { Kind::Key } else { kind };
         let bits = (bytes.max(1) * 8) as f64;
         self.remember(bits);
+        let before = self.stands;
         if kind == Kind::Key || qp > self.stands || bits > self.refinement(qp, look) * REFINING {
             self.stands = qp;
         }
@@ -258,11 +331,16 @@ impl Quantiser {
                 let surplus = bits - self.key_share * self.mean;
                 self.debt += surplus - surplus.clamp(-KEY_FREE * self.mean, KEY_FREE * self.mean);
                 self.last = Some(self.last.map_or(qp, |last| qp.max(last)));
+                self.last_moving = self.last_moving.map(|last| qp.max(last));
                 self.last_key = Some(qp);
             }
             Kind::Delta(layer) => {
                 let layer = usize::from(layer).min(2);
-                if look.fresh <= FRESH {
+                if look.change < STILL {
+                    if qp > before - REFINED {
+                        self.still_model.learn(bits, qp, 0.0);
+                    }
+                } else if look.fresh <= FRESH {
                     self.models[layer].learn(bits, qp, 0.0);
                 } else if look.fresh > MOSTLY_FRESH {
                     self.key_model.learn(bits, qp, look.detail);
@@ -272,8 +350,12 @@ impl Quantiser {
                     self.debt = self.debt.max(-SAVED * self.mean);
                 }
                 self.last = Some(qp - self.coarser(layer));
+                if look.change >= STILL {
+                    self.last_moving = self.last;
+                }
             }
         }
+        self.was_still = look.change < STILL;
         self.debt = self.debt.clamp(-LEFT * self.mean, OWED * self.mean);
         self.phase = (self.phase + 1) % self.layers.pattern();
     }
@@ -312,12 +394,15 @@ const LEFT: f64 = 1.5;
 const OWED: f64 = 20.0;
 /// With more of a debt than this pictures are let go.
 const TOO_MUCH: f64 = 3.0;
+/// What each picture to come is left at least, in mean pictures.
+const RESERVE: f64 = 0.5;
+/// How much more than the last view a new one may take.
+const ANYTHING: f64 = 1.4;
 /// Change of pictures, in steps of luma, that is less than any camera's noise.
 const STILL: f64 = 0.5;
-/// What stands still is coded anew with a quantiser so much finer; it may take so many mean pictures, and
-/// has happened where a picture took so much of what was foretold.
+/// What stands still is coded anew with a quantiser so much finer, and has been where a picture took so
+/// much of what was foretold.
 const REFINED: f64 = 4.0;
-const REFINE_MOST: f64 = 12.0;
 const REFINING: f64 = 0.25;
 /// How far the quantiser goes from one picture to the next: what a coarse picture left out is dear.
 const FINER_STEP: f64 = 2.0;

@@ -158,7 +158,10 @@ pub(super) fn encode(mut work: Rendition, feed: &mpsc::Sender<Publication>, stat
         } else {
             work.encoder.encode(&scaler.scale(&picture)?)?
         };
-        let Some(frame) = frame else { continue };
+        let Some(frame) = frame else {
+            stats.too_large.add(1);
+            continue;
+        };
         if let Some(counters) = stats.renditions.get(work.index) {
             counters.coded(&frame);
         }

@@ -13,6 +13,8 @@ struct Pictures {
     index: u32,
     /// Bits of a key frame at quantiser 26, of all else in proportion.
     dear: f64,
+    /// How much pictures differ from those before.
+    change: f64,
     let_go: usize,
 }
 
@@ -27,7 +29,7 @@ impl Pictures {
             content: Content::Camera,
         };
         let quantiser = Quantiser::new(&settings);
-        Self { quantiser, settings, random: seed, index: 0, dear: 100_000.0, let_go: 0 }
+        Self { quantiser, settings, random: seed, index: 0, dear: 100_000.0, change: 3.0, let_go: 0 }
     }
 
     /// Even, from -1 to 1.
@@ -53,11 +55,13 @@ impl Pictures {
         self.index += 1;
         // What pictures cost wanders, and each differs a little.
         let wander = 1.0 + 0.3 * (f64::from(self.index) / 40.0).sin();
-        let Some(qp) = self.quantiser.choose(kind, Look { detail: 5.0 * wander - 1.0, fresh, change: 3.0 })
+        let Some(qp) =
+            self.quantiser.choose(kind, Look { detail: 5.0 * wander - 1.0, fresh, change: self.change })
         else {
             self.let_go += 1;
             return 0.0;
         };
+        let part = if self.change < STILL && since > 0 { 0.001 } else { part };
         let part = part + fresh * (1.0 - part);
         let size = self.dear * part * wander * (1.0 + 0.1 * self.chance());
         let bits = (size * ((26.0 - f64::from(qp.0)) / 5.0).exp2() / 8.0).round() * 8.0;
@@ -127,6 +131,27 @@ fn what_simple_pictures_leave_is_not_saved_for_a_burst() {
     let bits = pictures.run(60, 0.0);
     let most = seconds(&bits[10..], 30, 6e5).1;
     assert!(most < 1.1, "{most:.3} of the bitrate");
+}
+
+#[test]
+fn a_screen_that_stood_still_fills_no_second_when_it_scrolls() {
+    for seed in 0..20 {
+        let mut pictures = Pictures::new(2, 30, 2000, seed);
+        pictures.settings.content = Content::Screen;
+        pictures.quantiser = Quantiser::new(&pictures.settings);
+        pictures.dear = 800_000.0;
+        let mut bits = Vec::new();
+        for _ in 0..3 {
+            pictures.change = 0.0;
+            bits.extend(pictures.run(75, 0.0));
+            pictures.change = 25.0;
+            bits.extend(pictures.run(2, 0.15));
+            bits.extend(pictures.run(28, 0.0));
+        }
+        let most = seconds(&bits[30..], 30, 6e5).1;
+        assert!(most <= 1.1, "seed {seed}: {most:.3} of the bitrate");
+        assert!(pictures.let_go < 20, "seed {seed}: {} let go", pictures.let_go);
+    }
 }
 
 #[test]
