@@ -11,6 +11,18 @@
 //! | `priority` | the order in which data leaves |
 //! | [`track`] | handles: what an application publishes, subscribes to and fetches |
 //! | `driver` | binds a session to a connection; the only async code here |
+//!
+//! # Publishing any track
+//!
+//! ```no_run
+#![doc = include_str!("../../examples/publish.rs")]
+//! ```
+//!
+//! # Subscribing to it
+//!
+//! ```no_run
+#![doc = include_str!("../../examples/subscribe.rs")]
+//! ```
 
 pub mod code;
 mod driver;
