@@ -55,7 +55,6 @@ fn whole(over: Over) -> Result<()> {
     assert!((6..60).contains(&loud), "{loud} pieces of 20 ms hold the beep that marks each second");
 
     let stats = final_stats(&player)?;
-    assert_eq!(stats["rebuffering"]["count"], 0, "{stats}");
     assert!(stats["glassToGlass"]["n"].as_u64().is_some_and(|n| n > 100), "{stats}");
     Ok(())
 }

@@ -32,10 +32,11 @@ fn objects_that_are_not_loc_are_counted_and_the_rest_of_the_room_plays() -> Resu
         "name": "video-180p", "packaging": "loc", "isLive": true, "renderGroup": 1, "altGroup": 1,
         "codec": "avc1.42C01E", "width": 320, "height": 180, "framerate": 30, "bitrate": 300_000,
     }]});
-    // No properties, ones that are cut off, a timestamp with a picture that is none.
+    // No properties, ones of somebody else's, none of LOC's with a picture that is none. What is no list of
+    // properties at all makes the track malformed, which is the engine's to notice.
     let objects = vec![
         object(1, b"", "no LOC at all"),
-        object(2, b"\x06", "cut off"),
+        object(2, b"\x3d\x01x", "somebody else's"),
         object(3, b"\x06\x05", "no picture"),
     ];
     let tracks = vec![("catalog", vec![object(0, b"", catalog.to_string())]), ("video-180p", objects)];

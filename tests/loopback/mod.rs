@@ -6,4 +6,5 @@ mod examples;
 mod film;
 mod foreign;
 mod outage;
+mod priorities;
 mod records;

@@ -42,7 +42,11 @@ pub fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test has a path");
     let folder = test.parent().and_then(|deps| deps.parent()).expect("a test stands in target/PROFILE/deps");
     let path = folder.join(name);
-    assert!(path.exists(), "{} is not built: run `cargo build --workspace --bins`", path.display());
+    assert!(
+        path.exists(),
+        "{} is not built: run `cargo build --workspace --bins --examples`",
+        path.display()
+    );
     path
 }
 

@@ -75,7 +75,7 @@ run() {
     clippy) gate "clippy" cargo clippy --locked --workspace --all-targets -- -D warnings ;;
     doc) gate "rustdoc" env RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items ;;
     page) gate "viewer page: types and lint" npm_ run --prefix player/web --silent lint; web_tests ;;
-    bins) gate "relay, publisher, player" cargo build --locked --workspace --bins ;;
+    bins) gate "relay, publisher, player, examples" cargo build --locked --workspace --bins --examples ;;
     rust) rust_tests ;;
     browser) browser_tests ;;
     *) echo "test.sh: unknown gate $1: fmt, clippy, doc, page, bins, rust or browser" >&2; exit 2 ;;

@@ -48,7 +48,7 @@ mod tests;
 
 pub(crate) use aside::Refusal;
 use bell::{Bell, Ring, Target, lock};
-use calls::{Ask, Call};
+use calls::Ask;
 pub use limits::DataLimits;
 
 /// Calls that may wait for the session's task; callers wait for a place.
@@ -190,7 +190,7 @@ pub(crate) struct Shared {
     bell: Arc<Bell>,
     ring: Arc<Ring>,
     wishes: Arc<Mutex<Wishes>>,
-    calls: mpsc::Sender<(Call, Arc<[AuthToken]>)>,
+    calls: mpsc::Sender<calls::Sent>,
     peer: OnceLock<Peer>,
     closed: watch::Receiver<Option<SessionError>>,
     going: watch::Receiver<Option<GoingAway>>,
@@ -488,7 +488,7 @@ impl Session {
     }
 
     async fn call<T>(&self, ask: Ask<T>) -> Result<T, Refused> {
-        if self.shared.calls.send((ask.call, Arc::clone(&self.tokens))).await.is_err() {
+        if self.shared.calls.send(Box::new((ask.call, Arc::clone(&self.tokens)))).await.is_err() {
             return Err(self.shared.error().into());
         }
         ask.answer.await.unwrap_or_else(|_| Err(self.shared.error().into()))

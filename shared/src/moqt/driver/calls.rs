@@ -6,8 +6,8 @@ use tokio::sync::oneshot;
 
 use super::{bell::Port, handles::Handle, task::Task};
 use crate::moqt::{
-    FetchItem, FetchOptions, GroupId, GroupOrder, Namespace, NamespaceEvent, PublishOffer, Refused,
-    SubscribeOk, SubscribeOptions, TrackName, TrackStatusOk, TracksOptions,
+    AuthToken, FetchItem, FetchOptions, GroupId, GroupOrder, Namespace, NamespaceEvent, PublishOffer,
+    Refused, SubscribeOk, SubscribeOptions, TrackName, TrackStatusOk, TracksOptions,
     session::{Stream, inbox::Inbox, outbox::Outbox, record::FetchRecord},
     track::{Life, Reading},
     wire::WireFetchRange,
@@ -23,6 +23,10 @@ pub(crate) struct Ask<T> {
 
 /// Where a call's answer goes.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, Refused>>;
+
+/// A call on its way to the task, with the tokens it carries. Boxed, since a channel keeps room for dozens of
+/// what it carries, in every session.
+pub(crate) type Sent = Box<(Call, Arc<[AuthToken]>)>;
 
 /// A request to make of the peer. Its handle exists already: dropped before the answer, it cancels.
 #[derive(Debug)]
@@ -181,7 +185,8 @@ impl Task {
             }
             What::Publish { track, offer, port, reply } => {
                 let asked = self.core.publish(stream, track, &offer);
-                let asked = asked.map(|alias| port.lock().offer_opens(alias, self.budget.clone()));
+                let asked =
+                    asked.map(|alias| port.lock().offer_opens(alias, self.budget.clone(), self.limits));
                 // Whoever asked may be gone: then the handle is, too.
                 let _ = reply.send(asked.clone());
                 (asked, Handle::Publish(port))

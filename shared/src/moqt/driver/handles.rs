@@ -552,7 +552,7 @@ impl Task {
         };
         handle.aside().set_tokens(self.core.take_tokens(stream));
         self.handles.insert(stream, handle);
-        match self.ends.requests.try_send(request) {
+        match self.ends.requests.try_send(Box::new(request)) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => {
                 let reason = "too many requests wait to be answered: try again later";

@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::{
     Config, DataLimits, SessionError, Wishes,
     bell::{Bell, Ring, Target, lock},
-    calls::Call,
+    calls::Sent,
     clock::now,
     handles::Handle,
     incoming::In,
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     moqt::{
-        AuthToken, GoingAway, Request, SessionCode,
+        GoingAway, Request, SessionCode,
         session::{Core, Input, Output, Peer, Stream, outbox::Budget},
     },
     transport::{Connection, ConnectionError, Kind, RecvStream, SendStream},
@@ -38,8 +38,9 @@ type Bidi = Result<(SendStream, RecvStream), ConnectionError>;
 /// The task's ends of the session's channels.
 pub(super) struct Ends {
     pub(super) wishes: Arc<Mutex<Wishes>>,
-    pub(super) calls: mpsc::Receiver<(Call, Arc<[AuthToken]>)>,
-    pub(super) requests: mpsc::Sender<Request>,
+    pub(super) calls: mpsc::Receiver<Sent>,
+    /// Boxed for the same reason as calls.
+    pub(super) requests: mpsc::Sender<Box<Request>>,
     pub(super) closed: watch::Sender<Option<SessionError>>,
     pub(super) going: watch::Sender<Option<GoingAway>>,
 }
@@ -237,7 +238,8 @@ impl Task {
         }
         let waker = self.rings.calls.waker();
         let mut cx = Context::from_waker(&waker);
-        while let Poll::Ready(Some((call, tokens))) = self.ends.calls.poll_recv(&mut cx) {
+        while let Poll::Ready(Some(sent)) = self.ends.calls.poll_recv(&mut cx) {
+            let (call, tokens) = *sent;
             self.core.carry(tokens.to_vec());
             self.call(call);
             self.settle();

@@ -22,19 +22,19 @@ use crate::moqt::{
 /// answered EXCESSIVE_LOAD. Dropping it refuses all that follow.
 #[derive(Debug)]
 pub struct Requests {
-    requests: mpsc::Receiver<Request>,
+    requests: mpsc::Receiver<Box<Request>>,
     /// Keeps the session open.
     _session: Arc<Shared>,
 }
 
 impl Requests {
-    pub(crate) fn new(requests: mpsc::Receiver<Request>, session: Arc<Shared>) -> Self {
+    pub(crate) fn new(requests: mpsc::Receiver<Box<Request>>, session: Arc<Shared>) -> Self {
         Self { requests, _session: session }
     }
 
     /// The next request; `None` once the session is closed.
     pub async fn next(&mut self) -> Option<Request> {
-        self.requests.recv().await
+        self.requests.recv().await.map(|request| *request)
     }
 }
 

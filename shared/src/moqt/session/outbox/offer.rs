@@ -4,7 +4,7 @@ use std::{task::Waker, time::Instant};
 
 use super::{Budget, Outbox};
 use crate::moqt::{
-    Priority, PublishOffer, Refused, SubscribeOptions,
+    DataLimits, Priority, PublishOffer, Refused, SubscribeOptions,
     wire::{Parameters, TrackAlias},
 };
 
@@ -43,9 +43,10 @@ impl Outbox {
         outbox
     }
 
-    /// Shares the budget of its session, and its name on data streams; nothing may wait before that.
-    pub(crate) fn offer_opens(&mut self, alias: TrackAlias, budget: Budget) {
+    /// Has its session's budget and limits, and its name on data streams; nothing may wait before that.
+    pub(crate) fn offer_opens(&mut self, alias: TrackAlias, budget: Budget, limits: DataLimits) {
         self.budget = budget;
+        self.limits = limits;
         self.open(alias);
     }
 

@@ -1,6 +1,7 @@
 //! A subscriber that is behind.
 
 use super::*;
+use crate::moqt::PublishOffer;
 
 #[test]
 fn past_the_bound_only_the_newest_group_is_kept() {
@@ -121,4 +122,15 @@ fn the_bounds_are_the_sessions() {
     assert_eq!((skipped(&subgroups[..2]), skipped(&subgroups)), (0, 2));
     let datagrams = [super::object(1, 0, 0, 1), super::object(1, 0, 1, 1)].map(Item::Datagram);
     assert_eq!(skipped(&datagrams), 1);
+}
+
+#[test]
+fn an_offered_track_has_its_sessions_bounds_too() {
+    let limits = DataLimits { subscriber_bytes: 1_000, ..DataLimits::default() };
+    let mut outbox = Outbox::offered(PublishOffer::default());
+    outbox.offer_opens(TrackAlias(7), Budget::new(usize::MAX), limits);
+    for group in [1, 2] {
+        assert!(outbox.push(Instant::now(), Item::Object(object(group, 0, 0, 600))));
+    }
+    assert_eq!(outbox.stats().skipped_objects, 1);
 }
