@@ -11,7 +11,7 @@ use std::{sync::Arc, time::Duration};
 
 use shared::{
     media::{Bitrate, Timestamp},
-    moqt::{Closed, Item, Request, RequestCode as Code, Requests, SessionCode},
+    moqt::{Closed, Item, Request, RequestCode as Code, Requests, SessionCode, TrackName},
 };
 use tokio::{
     sync::mpsc,
@@ -202,6 +202,14 @@ impl Broadcast {
         }
     }
 
+    /// The track of that name, or why there is none.
+    fn track(&self, name: &TrackName) -> Result<(TrackIndex, &stage::Track), String> {
+        (name.namespace == self.settings.room.stage())
+            .then(|| self.stage.find(&name.name))
+            .flatten()
+            .ok_or_else(|| format!("this broadcast has no track {name}: see its catalog"))
+    }
+
     fn answer(
         &self,
         request: Request,
@@ -209,17 +217,13 @@ impl Broadcast {
         tasks: &mut JoinSet<()>,
         keyframes: &mut [Option<Instant>],
     ) {
-        let stage_name = self.settings.room.stage();
         match request {
             Request::Subscribe(request) => {
-                let name = request.track();
-                let found = (name.namespace == stage_name).then(|| self.stage.find(&name.name)).flatten();
-                let Some((index, track)) = found else {
-                    let reason = format!("this broadcast has no track {name}: see its catalog");
-                    request.reject(Code::DoesNotExist, &reason);
-                    return;
+                let (index, track) = match self.track(request.track()) {
+                    Ok(found) => found,
+                    Err(reason) => return request.reject(Code::DoesNotExist, &reason),
                 };
-                tracing::debug!(track = %name, "subscribed");
+                tracing::debug!(track = %request.track(), "subscribed");
                 if request.options().new_group.is_some_and(|known| track.needs_new_group(known)) {
                     self.force_keyframe(index, keyframes);
                 }
@@ -230,12 +234,9 @@ impl Broadcast {
                 subscribers.add(index, writer);
             }
             Request::Fetch(request) => {
-                let name = request.track();
-                let found = (name.namespace == stage_name).then(|| self.stage.find(&name.name)).flatten();
-                let Some((_, track)) = found else {
-                    let reason = format!("this broadcast has no track {name}: see its catalog");
-                    request.reject(Code::DoesNotExist, &reason);
-                    return;
+                let (_, track) = match self.track(request.track()) {
+                    Ok(found) => found,
+                    Err(reason) => return request.reject(Code::DoesNotExist, &reason),
                 };
                 let (start, end) = request.range();
                 let objects = track.between(start, end);
@@ -253,12 +254,9 @@ impl Broadcast {
                 while tasks.try_join_next().is_some() {}
             }
             Request::TrackStatus(request) => {
-                let name = request.track();
-                let found = (name.namespace == stage_name).then(|| self.stage.find(&name.name)).flatten();
-                let Some((_, track)) = found else {
-                    let reason = format!("this broadcast has no track {name}: see its catalog");
-                    request.reject(Code::DoesNotExist, &reason);
-                    return;
+                let (_, track) = match self.track(request.track()) {
+                    Ok(found) => found,
+                    Err(reason) => return request.reject(Code::DoesNotExist, &reason),
                 };
                 request.answer(track.ok());
             }

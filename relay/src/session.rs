@@ -344,14 +344,22 @@ impl Peer {
         }
     }
 
+    /// Whether this peer may be told of what is below a prefix; if not, how it is refused.
+    fn admit_watching(&self, prefix: &Namespace) -> Result<(), (RequestCode, String)> {
+        let refusal = if let Err(reason) = self.relay.may_watch(prefix) {
+            (RequestCode::Unauthorized, reason)
+        } else if self.namespaces.len() >= MAX_NAMESPACES {
+            (RequestCode::ExcessiveLoad, "too many namespaces in one session".to_owned())
+        } else {
+            return Ok(());
+        };
+        self.refused(&refusal.1);
+        Err(refusal)
+    }
+
     fn watch(&mut self, request: NamespaceSubscriptionRequest) {
-        if let Err(reason) = self.relay.may_watch(request.prefix()) {
-            self.refused(&reason);
-            return request.reject(RequestCode::Unauthorized, &reason);
-        }
-        if self.namespaces.len() >= MAX_NAMESPACES {
-            self.refused("too many namespaces");
-            return request.reject(RequestCode::ExcessiveLoad, "too many namespaces in one session");
+        if let Err((code, reason)) = self.admit_watching(request.prefix()) {
+            return request.reject(code, &reason);
         }
         self.spawn(tell_namespaces(Arc::clone(&self.relay), request));
     }

@@ -112,6 +112,12 @@ pub struct VideoSettings {
 }
 
 impl VideoSettings {
+    /// Whether the codec takes the pictures for a screen's: with three layers, openh264 would stop the program
+    /// over them.
+    pub(crate) fn codes_as_screen(&self) -> bool {
+        self.content == Content::Screen && self.layers.count() < 3
+    }
+
     /// Pictures from one key frame to the next: whole periods of the temporal layers' pattern, at least one.
     pub fn keyframe_pictures(&self) -> u32 {
         let pattern = u32::from(self.layers.pattern());

@@ -17,7 +17,7 @@ use shared::media::{
 };
 
 use super::{
-    Content, Error, VideoEncoder, VideoSettings,
+    Error, VideoEncoder, VideoSettings,
     look::Watcher,
     quantiser::{Kind, Qp, Quantiser},
 };
@@ -178,8 +178,7 @@ const BETWEEN_CUTS: Duration = Duration::from_millis(500);
 const CODEC: &str = "openh264";
 
 fn config(settings: &VideoSettings) -> EncoderConfig {
-    // With three layers, openh264 stops the program over screen content.
-    let screen = settings.content == Content::Screen && settings.layers.count() < 3;
+    let screen = settings.codes_as_screen();
     EncoderConfig::new()
         .max_frame_rate(FrameRate::from_hz(settings.frame_rate.per_second() as f32))
         // The quantiser is ours: see `quantiser`.

@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 
 use shared::media::{Bitrate, FrameKind};
 
-use super::{Content, TemporalLayers, VideoSettings, look::Look};
+use super::{TemporalLayers, VideoSettings, look::Look};
 
 mod model;
 
@@ -108,7 +108,7 @@ impl Quantiser {
             key_model: model(0.15),
             models: [model(0.1), model(0.06), model(0.04)],
             still_model: model(0.001),
-            is_screen: settings.content == Content::Screen && settings.layers.count() < 3,
+            is_screen: settings.codes_as_screen(),
             pending: None,
             last: None,
             last_moving: None,

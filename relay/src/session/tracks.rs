@@ -13,7 +13,7 @@ use tokio::{
 };
 use tracing::Instrument;
 
-use super::{MAX_NAMESPACES, Peer, Relay};
+use super::{Peer, Relay};
 
 /// How long an offer waits for a stream; past it its track is told as blocked.
 const STREAM: Duration = Duration::from_secs(2);
@@ -30,13 +30,8 @@ struct Collector {
 
 impl Peer {
     pub(super) fn collect(&mut self, request: TracksRequest) {
-        if let Err(reason) = self.relay.may_watch(request.prefix()) {
-            self.refused(&reason);
-            return request.reject(RequestCode::Unauthorized, &reason);
-        }
-        if self.namespaces.len() >= MAX_NAMESPACES {
-            self.refused("too many namespaces");
-            return request.reject(RequestCode::ExcessiveLoad, "too many namespaces in one session");
+        if let Err((code, reason)) = self.admit_watching(request.prefix()) {
+            return request.reject(code, &reason);
         }
         let collector = Collector {
             relay: Arc::clone(&self.relay),

@@ -1,7 +1,7 @@
 use shared::media::FrameRate;
 
 use super::*;
-use crate::encode::TemporalLayers;
+use crate::encode::{Content, TemporalLayers};
 
 const FPS: u32 = 30;
 

@@ -10,7 +10,7 @@ use crate::moqt::{
     Priority, PublishRequest, Received, Refused, Request, RequestCode, ResetCode, SubscribeOk,
     SubscribeRequest, TrackName, TrackStatusOk, TrackStatusRequest, TracksRequest,
     session::{
-        Asked, Event, Stream,
+        Asked, Core, Event, Stream,
         fetchbox::{self, Fetchbox},
         inbox::Inbox,
         outbox::{self, Outbox},
@@ -230,19 +230,8 @@ impl Task {
                 self.look_at_life(stream, answer, is_left);
             }
             Handle::Tell(port) => {
-                let (answer, is_left, told) = {
-                    let mut telling = port.lock();
-                    (telling.life.take_answer(), telling.life.is_left(), telling.take_told())
-                };
-                self.look_at_life(stream, answer, false);
-                for told in told {
-                    match told {
-                        Told::Event(event) => self.core.tell_namespace(stream, event),
-                        Told::Prefix(Ok(())) => self.core.grant_prefix(stream),
-                        Told::Prefix(Err((code, reason))) => self.core.fail_update(stream, code, &reason),
-                    }
-                }
-                self.look_at_life(stream, None, is_left);
+                let port = Arc::clone(port);
+                self.look_at_telling(stream, &port, Core::tell_namespace);
             }
             Handle::Inform(port) => {
                 let answer = port.lock().take_answer();
@@ -258,19 +247,8 @@ impl Task {
                 }
             }
             Handle::Offer(port) => {
-                let (answer, is_left, told) = {
-                    let mut telling = port.lock();
-                    (telling.life.take_answer(), telling.life.is_left(), telling.take_told())
-                };
-                self.look_at_life(stream, answer, false);
-                for told in told {
-                    match told {
-                        Told::Event(track) => self.core.tell_blocked(stream, track),
-                        Told::Prefix(Ok(())) => self.core.grant_prefix(stream),
-                        Told::Prefix(Err((code, reason))) => self.core.fail_update(stream, code, &reason),
-                    }
-                }
-                self.look_at_life(stream, None, is_left);
+                let port = Arc::clone(port);
+                self.look_at_telling(stream, &port, Core::tell_blocked);
             }
             Handle::Learn { port, .. } => {
                 let is_left = port.lock().is_left();
@@ -281,6 +259,28 @@ impl Task {
                 self.look_at_reader(stream, is_left);
             }
         }
+    }
+
+    /// The answer comes before what is told, and what is told before the end.
+    fn look_at_telling<E>(
+        &mut self,
+        stream: Stream,
+        port: &Port<Telling<E>>,
+        tell: impl Fn(&mut Core, Stream, E),
+    ) {
+        let (answer, is_left, told) = {
+            let mut telling = port.lock();
+            (telling.life.take_answer(), telling.life.is_left(), telling.take_told())
+        };
+        self.look_at_life(stream, answer, false);
+        for told in told {
+            match told {
+                Told::Event(event) => tell(&mut self.core, stream, event),
+                Told::Prefix(Ok(())) => self.core.grant_prefix(stream),
+                Told::Prefix(Err((code, reason))) => self.core.fail_update(stream, code, &reason),
+            }
+        }
+        self.look_at_life(stream, None, is_left);
     }
 
     /// Whoever reads a request's answers left, or has room again.
