@@ -82,10 +82,18 @@ const MOST_SAMPLES: usize = 1024;
 /// Sorting now and then is enough: what comes later than all before sorts at once.
 const SORT_EVERY: u32 = 8;
 
-/// What a break in playing taught: to hold back as much as would have covered it, for a while.
+/// What a break in playing taught: to hold back as much as would have covered it, for a while that doubles
+/// with each break of a series. One that stays alone soon costs no latency any more.
 #[derive(Debug, Default)]
 pub(crate) struct Lesson {
-    learned: Option<(Timestamp, Transit)>,
+    learned: Option<Learned>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Learned {
+    at: Timestamp,
+    transit: Transit,
+    held: Duration,
 }
 
 impl Lesson {
@@ -96,13 +104,16 @@ impl Lesson {
         let shortest = tracks.iter().filter_map(|track| track.shortest()).max();
         if let (Some(longest), Some(shortest)) = (longest, shortest) {
             let most = shortest.0.saturating_add(MOST_LEARNED);
-            self.learned = Some((now, Transit(longest.0.min(most)).max(self.needed(now).unwrap_or(longest))));
+            let transit = Transit(longest.0.min(most)).max(self.needed(now).unwrap_or(LEAST));
+            let before = self.learned.filter(|learned| now.since(learned.at) < SERIES);
+            let held = before.map_or(FIRST_HELD, |learned| (learned.held * 2).min(LONGEST_HELD));
+            self.learned = Some(Learned { at: now, transit, held });
         }
     }
 
     /// What is to be held back by now, if anything was learned that still counts.
     pub(crate) fn needed(&self, now: Timestamp) -> Option<Transit> {
-        self.learned.filter(|(at, _)| now.since(*at) < REMEMBERED).map(|(_, transit)| transit)
+        self.learned.filter(|learned| now.since(learned.at) < learned.held).map(|learned| learned.transit)
     }
 }
 
@@ -111,8 +122,12 @@ const LOOK_BACK: u64 = 200_000;
 /// However long a break was, no more than this is held back because of it beyond the shortest way: an
 /// outage is not to be waited for. In microseconds.
 const MOST_LEARNED: i64 = 300_000;
+/// How long the lesson of a first break is kept.
+const FIRST_HELD: Duration = Duration::from_secs(8);
+/// No lesson is kept for longer.
+const LONGEST_HELD: Duration = Duration::from_secs(64);
 /// Breaks come in series; after this time without one it was the last.
-const REMEMBERED: Duration = Duration::from_secs(30);
+const SERIES: Duration = Duration::from_secs(120);
 
 /// What to hold back: from capture to playing, over all tracks that play together.
 pub(crate) fn target(
@@ -203,9 +218,27 @@ mod tests {
         lesson.learn(&[&jitter], at(292), at(297));
         assert_eq!(lesson.needed(at(300)), Some(Transit(250_000)));
         assert_eq!(target(&[&jitter], lesson.needed(at(300)), Latency::Auto), Some(Transit(254_000)));
-        assert_eq!(lesson.needed(at(300 + 900)), None);
+        assert_eq!(lesson.needed(at(300 + 240)), None);
         jitter.observe(at(300), at(300) + Duration::from_secs(5));
         lesson.learn(&[&jitter], at(301), at(450));
         assert_eq!(lesson.needed(at(460)), Some(Transit(320_000)));
+    }
+
+    #[test]
+    fn breaks_of_a_series_are_remembered_for_longer_and_longer() {
+        let mut jitter = Jitter::default();
+        run(&mut jitter, 300, |frame| if frame == 290 { 90_000 } else { 20_000 });
+        let mut lesson = Lesson::default();
+        let broke = Timestamp(1_009_700_000);
+        let mut now = Timestamp(1_010_000_000);
+        for held in [8, 16, 32, 64, 64] {
+            lesson.learn(&[&jitter], broke, now);
+            assert!(lesson.needed(now + Duration::from_millis(held * 1_000 - 1)).is_some(), "{held} s");
+            now = now + Duration::from_secs(held);
+            assert_eq!(lesson.needed(now), None, "{held} s");
+        }
+        let later = now + Duration::from_secs(120);
+        lesson.learn(&[&jitter], broke, later);
+        assert_eq!(lesson.needed(later + Duration::from_secs(8)), None);
     }
 }
