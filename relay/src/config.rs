@@ -76,6 +76,11 @@ pub struct Config {
     #[arg(long, env = "RELAY_MAX_CONNECTIONS", value_name = "N", default_value = "2000")]
     pub max_connections: usize,
 
+    /// Namespaces or tracks below one prefix that one peer is told of at most; where there are more, it is
+    /// to ask for a longer prefix
+    #[arg(long, env = "RELAY_MAX_ENUMERATED", value_name = "N", default_value = "1000")]
+    pub max_enumerated: usize,
+
     /// Bytes of each track that are kept for late joiners, such as 16M; the newest group always is
     #[arg(long, env = "RELAY_CACHE_BYTES", value_name = "BYTES", default_value = "16M")]
     pub cache_bytes: ByteCount,
@@ -145,6 +150,7 @@ impl Config {
             open: false,
             congestion: Congestion::Bbr,
             max_connections: 2000,
+            max_enumerated: 1000,
             cache_bytes: ByteCount(16 << 20),
             cache_age: Duration::from_secs(10),
             linger: Duration::from_secs(10),

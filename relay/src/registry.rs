@@ -275,6 +275,11 @@ impl Registry {
         below.map(|(namespace, source)| (namespace.clone(), source.id())).collect()
     }
 
+    /// How many namespaces are on air below `prefix`.
+    pub(crate) fn count_below(&self, prefix: &Namespace) -> usize {
+        self.lock().sources.keys().filter(|namespace| namespace.starts_with(prefix)).count()
+    }
+
     /// Tells whenever [`below`](Self::below) may have another answer.
     pub(crate) fn changes(&self) -> Watcher {
         self.changes.watch()

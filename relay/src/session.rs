@@ -56,6 +56,7 @@ pub(crate) struct Relay {
     recorder: Recorder,
     rooms: Vec<Room>,
     is_open: bool,
+    max_enumerated: usize,
     places: Arc<Semaphore>,
     stop: watch::Receiver<bool>,
     sessions: AtomicU64,
@@ -75,6 +76,7 @@ impl Relay {
             recorder,
             rooms: config.rooms.clone(),
             is_open: config.open,
+            max_enumerated: config.max_enumerated,
             places: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
             stop,
             sessions: AtomicU64::new(0),
@@ -110,6 +112,19 @@ impl Relay {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether a peer may be told of all that is below a prefix, now so many namespaces or tracks; if not, how
+    /// it is refused.
+    fn may_enumerate(&self, prefix: &Namespace, count: usize) -> Result<(), (RequestCode, String)> {
+        self.may_watch(prefix).map_err(|reason| (RequestCode::Unauthorized, reason))?;
+        if count <= self.max_enumerated {
+            return Ok(());
+        }
+        let most = self.max_enumerated;
+        let reason =
+            format!("{count} are below this prefix, and at most {most} are told: ask for a longer one");
+        Err((RequestCode::NamespaceTooLarge, reason))
     }
 }
 
@@ -344,21 +359,22 @@ impl Peer {
         }
     }
 
-    /// Whether this peer may be told of what is below a prefix; if not, how it is refused.
-    fn admit_watching(&self, prefix: &Namespace) -> Result<(), (RequestCode, String)> {
-        let refusal = if let Err(reason) = self.relay.may_watch(prefix) {
-            (RequestCode::Unauthorized, reason)
-        } else if self.namespaces.len() >= MAX_NAMESPACES {
-            (RequestCode::ExcessiveLoad, "too many namespaces in one session".to_owned())
-        } else {
-            return Ok(());
+    /// Whether this peer may be told of what is below a prefix, now so much; if not, how it is refused.
+    fn admit_watching(&self, prefix: &Namespace, count: usize) -> Result<(), (RequestCode, String)> {
+        let refusal = match self.relay.may_enumerate(prefix, count) {
+            Err(refusal) => refusal,
+            Ok(()) if self.namespaces.len() >= MAX_NAMESPACES => {
+                (RequestCode::ExcessiveLoad, "too many namespaces in one session".to_owned())
+            }
+            Ok(()) => return Ok(()),
         };
         self.refused(&refusal.1);
         Err(refusal)
     }
 
     fn watch(&mut self, request: NamespaceSubscriptionRequest) {
-        if let Err((code, reason)) = self.admit_watching(request.prefix()) {
+        let count = self.relay.registry.count_below(request.prefix());
+        if let Err((code, reason)) = self.admit_watching(request.prefix(), count) {
             return request.reject(code, &reason);
         }
         self.spawn(tell_namespaces(Arc::clone(&self.relay), request));
@@ -389,9 +405,10 @@ async fn tell_namespaces(relay: Arc<Relay>, request: NamespaceSubscriptionReques
             changed = changes.changed() => if changed.is_err() { return },
             asked = writer.prefix_asked() => {
                 let Some(asked) = asked else { return };
-                if let Err(reason) = relay.may_watch(asked.prefix()) {
+                let count = relay.registry.count_below(asked.prefix());
+                if let Err((code, reason)) = relay.may_enumerate(asked.prefix(), count) {
                     relay.metrics.requests_refused.add(1);
-                    return asked.reject(RequestCode::Unauthorized, &reason);
+                    return asked.reject(code, &reason);
                 }
                 prefix = asked.prefix().clone();
                 // The peer forgets the others by itself.

@@ -40,6 +40,11 @@ struct World {
 
 impl World {
     fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// One whose operator changed something.
+    fn with(change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(folder.path(), now()).expect("a store");
         let metrics = Arc::new(Metrics::default());
@@ -53,7 +58,8 @@ impl World {
         };
         let registry = Registry::new(limits, Arc::clone(&metrics), recorder.clone(), Tasks::default());
         let (stop, stopping) = watch::channel(false);
-        let config = Config { rooms: vec!["demo".parse().expect("a room")], ..Config::new() };
+        let mut config = Config { rooms: vec!["demo".parse().expect("a room")], ..Config::new() };
+        change(&mut config);
         let relay = Arc::new(Relay::new(&config, registry, metrics, recorder, stopping));
         let room = config.rooms[0].clone();
         Self { relay, connections: JoinSet::new(), room, _stop: stop, _folder: folder }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use shared::{
     event::SessionId,
-    moqt::{PublishOffer, RequestCode, Session, TrackName, TracksOptions, TracksRequest},
+    moqt::{PublishOffer, Session, TrackName, TracksOptions, TracksRequest},
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -30,7 +30,8 @@ struct Collector {
 
 impl Peer {
     pub(super) fn collect(&mut self, request: TracksRequest) {
-        if let Err((code, reason)) = self.admit_watching(request.prefix()) {
+        let count = self.relay.registry().tracks_below(request.prefix(), self.id).len();
+        if let Err((code, reason)) = self.admit_watching(request.prefix(), count) {
             return request.reject(code, &reason);
         }
         let collector = Collector {
@@ -88,9 +89,10 @@ impl Collector {
                     }
                     asked = writer.prefix_asked() => {
                         let Some(asked) = asked else { return };
-                        if let Err(reason) = self.relay.may_watch(asked.prefix()) {
+                        let count = self.relay.registry.tracks_below(asked.prefix(), self.id).len();
+                        if let Err((code, reason)) = self.relay.may_enumerate(asked.prefix(), count) {
                             self.relay.metrics.requests_refused.add(1);
-                            return asked.reject(RequestCode::Unauthorized, &reason);
+                            return asked.reject(code, &reason);
                         }
                         prefix = asked.prefix().clone();
                         asked.accept();

@@ -67,6 +67,34 @@ async fn a_namespace_subscription_can_move_to_another_room_only_where_it_may() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_prefix_of_more_than_is_told_is_refused_and_a_longer_one_is_not() {
+    let mut world = World::with(|config| {
+        config.open = true;
+        config.max_enumerated = 3;
+    });
+    let publisher = world.viewer().await;
+    let mut published = Vec::new();
+    for name in ["a", "b", "c", "d"] {
+        let namespace = Namespace::new(["many", name]);
+        published.push(publisher.publish_namespace(namespace).await.expect("on air"));
+    }
+    let viewer = world.viewer().await;
+    let too_large = |answer: Refused| match answer {
+        Refused::Error { code: RequestCode::NamespaceTooLarge, reason, .. } => {
+            assert!(reason.contains("longer"), "{reason}");
+        }
+        other => panic!("{other}"),
+    };
+    let many = || Namespace::new(["many"]);
+    too_large(viewer.subscribe_namespace(many()).await.expect_err("four are below"));
+    let told = viewer.subscribe_namespace(Namespace::new(["many", "a"])).await.expect("one is below");
+    too_large(told.set_prefix(many()).await.expect_err("four are below"));
+    published.pop();
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    viewer.subscribe_namespace(many()).await.expect("three are below");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_publishers_redirect_and_its_times_are_passed_on() {
     let mut world = World::new();
     let mut publisher = world.publisher().await;

@@ -150,3 +150,19 @@ async fn the_prefix_moves_where_it_may() {
     }
     assert_eq!(tracks.blocked().await, None);
 }
+
+#[tokio::test(start_paused = true)]
+async fn more_tracks_than_are_told_are_not_offered() {
+    let mut world = World::with(|config| config.max_enumerated = 1);
+    let publisher = world.viewer().await;
+    let _writers = [
+        published(&publisher, &world.room.on_stage("a")).await,
+        published(&publisher, &world.room.on_stage("b")).await,
+    ];
+    let viewer = world.viewer().await;
+    let refused = viewer.subscribe_tracks(world.room.stage(), TracksOptions::default()).await;
+    assert!(
+        matches!(refused, Err(Refused::Error { code: RequestCode::NamespaceTooLarge, .. })),
+        "{refused:?}"
+    );
+}

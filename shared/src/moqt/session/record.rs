@@ -24,6 +24,9 @@ const MAX_GAPS: usize = 32;
 pub(crate) enum Verdict {
     /// It is new, as far as is remembered.
     New,
+    /// The same, and on another stream than the last object of its subgroup, with IDs between them: whether
+    /// those exist is not known (draft-18 §11.4.3).
+    Apart,
     /// The same object came before.
     Repeated,
 }

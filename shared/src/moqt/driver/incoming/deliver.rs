@@ -36,16 +36,25 @@ impl Task {
                 return Ok(Some(Step::Wait));
             }
             let next = reader.next().and_then(|object| match object {
-                Some(object) => record.object(&object, Forwarding::Subgroup).map(|new| Some((object, new))),
+                Some(object) => {
+                    record.object(&object, Forwarding::Subgroup(id)).map(|new| Some((object, new)))
+                }
                 None => Ok(None),
             });
             match next {
                 Ok(Some((object, verdict))) => {
                     *subgroup = Some(object.subgroup.id);
-                    if verdict == Verdict::New {
-                        let bytes = size(&object);
-                        port.lock().inbox.push(Received::Item(Item::Object(object)), bytes);
+                    if verdict == Verdict::Repeated {
+                        continue;
                     }
+                    let bytes = size(&object);
+                    let mut reading = port.lock();
+                    if verdict == Verdict::Apart {
+                        let (group, subgroup) = (object.subgroup.group, object.subgroup.id);
+                        let end = SubgroupEnd::Reset(ResetCode::Cancelled);
+                        reading.inbox.push(Received::Item(Item::End { group, subgroup, end }), 0);
+                    }
+                    reading.inbox.push(Received::Item(Item::Object(object)), bytes);
                 }
                 Ok(None) => return Ok(None),
                 Err(error) => return self.break_off(stream, error).map(|()| Some(Step::Over)),
@@ -70,7 +79,7 @@ impl Task {
             }
             let next = reader.next().and_then(|item| {
                 match &item {
-                    Some(FetchItem::Object(object)) => record.object(object, Forwarding::Subgroup)?,
+                    Some(FetchItem::Object(object)) => record.object(object, Forwarding::Subgroup(id))?,
                     Some(FetchItem::Datagram(object)) => record.object(object, Forwarding::Datagram)?,
                     Some(FetchItem::Gap { end, .. }) => record.gap(*end)?,
                     None => {}
@@ -105,7 +114,7 @@ impl Task {
         };
         object.subgroup.priority = priority.unwrap_or(*default);
         match record.object(&object, Forwarding::Datagram) {
-            Ok(Verdict::New) => {
+            Ok(Verdict::New | Verdict::Apart) => {
                 let bytes = size(&object);
                 port.lock().inbox.push_or_drop(Received::Item(Item::Datagram(object)), bytes);
             }

@@ -19,7 +19,7 @@ fn stream(objects: &[Object]) -> (Bytes, Vec<usize>) {
         subgroup: Some(SubgroupId(0)),
         priority: Some(Priority(64)),
         ends_group: false,
-        from_first: true,
+        from_first: objects.first().is_some_and(|object| object.id.0 == 0),
         has_properties: true,
     };
     let mut bytes = BytesMut::new();
@@ -107,5 +107,30 @@ async fn a_stream_that_is_stopped_at_any_byte_takes_only_its_subgroup_along() {
         let StreamHeader::Subgroup(header) = raw.header().await else { panic!("no subgroup") };
         assert_eq!(header.group, GroupId(2), "cut at {cut}");
         assert!(!writer.is_closed());
+    }
+}
+
+#[tokio::test]
+async fn what_may_be_missing_between_two_streams_of_a_subgroup_is_told_as_a_reset() {
+    let objects: Vec<Object> = (0..7).map(|id| object(1, 0, id, "some")).collect();
+    // What the second stream carries after the first one's 0 to 2, and whether something may lie between.
+    for (second, is_apart) in [(3..5, false), (2..4, false), (5..7, true)] {
+        let (mut raw, client) = Raw::publisher(Config::new(Role::Client)).await;
+        let mut subscription = raw.granted(&client, "v").await;
+        let first = send(&raw.connection, stream(&objects[..3]).0).await;
+        settle().await;
+        let mut again = send(&raw.connection, stream(&objects[second.clone()]).0).await;
+        settle().await;
+        again.reset(ResetCode::GoingAway.0);
+        let gap = SubgroupEnd::Reset(ResetCode::Cancelled);
+        let reset = |end| Item::End { group: GroupId(1), subgroup: SubgroupId(0), end };
+        let mut expected: Vec<Item> = objects[..3].iter().cloned().map(Item::Object).collect();
+        expected.extend(is_apart.then(|| reset(gap)));
+        expected.extend(objects[second.start.max(3)..second.end].iter().cloned().map(Item::Object));
+        expected.push(reset(SubgroupEnd::Reset(ResetCode::GoingAway)));
+        for item in expected {
+            assert_eq!(subscription.recv().await, Some(Received::Item(item)), "second stream: {second:?}");
+        }
+        drop(first);
     }
 }

@@ -15,10 +15,10 @@ const MAX_HOLES: usize = 32;
 const SAMPLE: usize = 32;
 
 /// How an object is sent (draft-18 §11.2.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Forwarding {
-    /// On its subgroup's stream.
-    Subgroup,
+    /// On its subgroup's stream: on this one of the connection's.
+    Subgroup(u64),
     /// In a datagram.
     Datagram,
 }
@@ -48,11 +48,12 @@ pub(super) struct Print(u64);
 impl Print {
     pub(super) fn new(object: &Object, forwarding: Forwarding, immutable: Option<&[u8]>) -> Self {
         let mut hasher = Fnv::default();
-        (forwarding, object.status, object.subgroup.priority).hash(&mut hasher);
+        (object.status, object.subgroup.priority).hash(&mut hasher);
         match forwarding {
-            Forwarding::Subgroup => object.subgroup.id.hash(&mut hasher),
-            Forwarding::Datagram => {}
+            Forwarding::Subgroup(_) => Some(object.subgroup.id),
+            Forwarding::Datagram => None,
         }
+        .hash(&mut hasher);
         immutable.hash(&mut hasher);
         let payload = &object.payload[..];
         let head = payload.get(..SAMPLE).unwrap_or(payload);
@@ -94,6 +95,8 @@ struct Subgroup {
     id: SubgroupId,
     priority: Priority,
     largest: ObjectId,
+    /// The stream that came as far as that.
+    stream: u64,
     /// The last object before a FIN.
     last: Option<ObjectId>,
 }
@@ -147,12 +150,18 @@ impl Group {
             self.object_gap(id, count)?;
         }
         let mut end = None;
-        if forwarding == Forwarding::Subgroup {
-            self.enter(subgroup.id, subgroup.priority, id)?;
-        } else if subgroup.ends_group && !is_end {
-            end = Last { id, status }.bound();
+        let mut is_next = true;
+        match forwarding {
+            Forwarding::Subgroup(stream) => {
+                is_next = self.enter(subgroup.id, subgroup.priority, id, stream)?;
+            }
+            Forwarding::Datagram if subgroup.ends_group && !is_end => end = Last { id, status }.bound(),
+            Forwarding::Datagram => {}
         }
-        let verdict = self.note(id, print)?;
+        let verdict = match self.note(id, print)? {
+            Verdict::New if !is_next => Verdict::Apart,
+            verdict => verdict,
+        };
         if !is_end {
             self.largest = self.largest.max(Some(id));
         } else {
@@ -197,13 +206,20 @@ impl Group {
         }
     }
 
-    /// The subgroup of an object has one priority and nothing after its last object.
-    fn enter(&mut self, id: SubgroupId, priority: Priority, object: ObjectId) -> Result<(), ObjectError> {
+    /// The subgroup of an object has one priority and nothing after its last object. Gives whether nothing
+    /// can be between the object and the one before it.
+    fn enter(
+        &mut self,
+        id: SubgroupId,
+        priority: Priority,
+        object: ObjectId,
+        stream: u64,
+    ) -> Result<bool, ObjectError> {
         let Some(subgroup) = self.subgroups.iter_mut().find(|subgroup| subgroup.id == id) else {
             if self.subgroups.len() < MAX_SUBGROUPS {
-                self.subgroups.push(Subgroup { id, priority, largest: object, last: None });
+                self.subgroups.push(Subgroup { id, priority, largest: object, stream, last: None });
             }
-            return Ok(());
+            return Ok(true);
         };
         if subgroup.priority != priority {
             let reason =
@@ -213,8 +229,12 @@ impl Group {
         if let Some(last) = subgroup.last.filter(|&last| object > last) {
             return Err(self.wrong(object, &format!("its subgroup {id} ended with object {last}")));
         }
-        subgroup.largest = subgroup.largest.max(object);
-        Ok(())
+        if object < subgroup.largest {
+            return Ok(true);
+        }
+        let is_next = subgroup.stream == stream || object.0 - subgroup.largest.0 <= 1;
+        (subgroup.largest, subgroup.stream) = (object, stream);
+        Ok(is_next)
     }
 
     fn object_gap(&mut self, id: ObjectId, count: u64) -> Result<(), ObjectError> {

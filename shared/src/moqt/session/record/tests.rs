@@ -75,7 +75,7 @@ fn payload(group: u64, id: u64, payload: Vec<u8>) -> Step {
 
 fn take(record: &mut Record, step: &Step) -> Result<Verdict, ObjectError> {
     match step {
-        Stream(object) => record.object(object, Forwarding::Subgroup),
+        Stream(object) => record.object(object, Forwarding::Subgroup(0)),
         Datagram(object) => record.object(object, Forwarding::Datagram),
         Fin(group, subgroup, id, ends) => {
             let last = Last { id: ObjectId(*id), status: Status::Normal };
@@ -238,7 +238,7 @@ fn a_fetch_is_in_order_and_in_its_range() {
     let range = Some((Location::new(2, 1), Location::new(5, u64::MAX)));
     let run = |order, range, locations: &[(u64, u64)]| {
         let mut record = FetchRecord::new(order, range);
-        let mut take = |&(group, id)| record.object(&object(group, 0, id), Forwarding::Subgroup);
+        let mut take = |&(group, id)| record.object(&object(group, 0, id), Forwarding::Subgroup(0));
         locations.iter().map(|at| take(at).is_ok()).collect::<Vec<_>>()
     };
     use GroupOrder::{Ascending, Descending};
@@ -253,6 +253,19 @@ fn a_fetch_is_in_order_and_in_its_range() {
     let mut record = FetchRecord::new(Ascending, None);
     record.gap(Location::new(3, 4)).expect("forward");
     assert!(record.gap(Location::new(3, 5)).is_ok());
-    assert!(record.object(&object(3, 0, 5), Forwarding::Subgroup).is_err());
+    assert!(record.object(&object(3, 0, 5), Forwarding::Subgroup(0)).is_err());
     assert!(record.gap(Location::new(2, 0)).is_err());
+}
+
+#[test]
+fn what_may_be_missing_between_two_streams_of_a_subgroup_is_noticed() {
+    let mut record = Record::default();
+    let mut come =
+        |id, stream| record.object(&object(1, 0, id), Forwarding::Subgroup(stream)).expect("in order");
+    use Verdict::{Apart, New, Repeated};
+    // IDs with nothing told of those between them: on one stream that is all there is.
+    assert_eq!([come(0, 3), come(4, 3), come(5, 7)], [New, New, New]);
+    assert_eq!([come(9, 3), come(12, 3)], [Apart, New]);
+    // Another stream that comes as far goes on from there, and what is older is older.
+    assert_eq!([come(12, 7), come(20, 7), come(2, 3), come(30, 7)], [Repeated, New, New, New]);
 }
