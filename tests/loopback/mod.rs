@@ -5,6 +5,7 @@ mod broadcast;
 mod examples;
 mod film;
 mod foreign;
+mod interop;
 mod outage;
 mod priorities;
 mod records;
