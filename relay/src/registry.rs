@@ -71,6 +71,11 @@ impl State {
         self.broadcasts += 1;
         Arc::new(Source::new(BroadcastId(self.broadcasts), namespace.clone(), owner, session, room))
     }
+
+    /// What is announced below `prefix`.
+    fn below(&self, prefix: &Namespace) -> impl Iterator<Item = (&Namespace, &Arc<Source>)> {
+        self.sources.iter().filter(move |(namespace, _)| namespace.starts_with(prefix))
+    }
 }
 
 impl Registry {
@@ -271,13 +276,12 @@ impl Registry {
     /// Namespaces on air below `prefix`, each with the number of its broadcast.
     pub(crate) fn below(&self, prefix: &Namespace) -> BTreeMap<Namespace, BroadcastId> {
         let state = self.lock();
-        let below = state.sources.iter().filter(|(namespace, _)| namespace.starts_with(prefix));
-        below.map(|(namespace, source)| (namespace.clone(), source.id())).collect()
+        state.below(prefix).map(|(namespace, source)| (namespace.clone(), source.id())).collect()
     }
 
     /// How many namespaces are on air below `prefix`.
     pub(crate) fn count_below(&self, prefix: &Namespace) -> usize {
-        self.lock().sources.keys().filter(|namespace| namespace.starts_with(prefix)).count()
+        self.lock().below(prefix).count()
     }
 
     /// Tells whenever [`below`](Self::below) may have another answer.

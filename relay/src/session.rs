@@ -114,14 +114,18 @@ impl Relay {
         }
     }
 
-    /// Whether a peer may be told of all that is below a prefix, now so many namespaces or tracks; if not, how
-    /// it is refused.
-    fn may_enumerate(&self, prefix: &Namespace, count: usize) -> Result<(), (RequestCode, String)> {
+    /// Whether a peer may be told of all namespaces or tracks below a prefix, which `count` counts where it may
+    /// be told of any; if not, how it is refused.
+    fn may_enumerate(
+        &self,
+        prefix: &Namespace,
+        count: impl FnOnce(&Registry) -> usize,
+    ) -> Result<(), (RequestCode, String)> {
         self.may_watch(prefix).map_err(|reason| (RequestCode::Unauthorized, reason))?;
-        if count <= self.max_enumerated {
+        let (count, most) = (count(&self.registry), self.max_enumerated);
+        if count <= most {
             return Ok(());
         }
-        let most = self.max_enumerated;
         let reason =
             format!("{count} are below this prefix, and at most {most} are told: ask for a longer one");
         Err((RequestCode::NamespaceTooLarge, reason))
@@ -359,8 +363,12 @@ impl Peer {
         }
     }
 
-    /// Whether this peer may be told of what is below a prefix, now so much; if not, how it is refused.
-    fn admit_watching(&self, prefix: &Namespace, count: usize) -> Result<(), (RequestCode, String)> {
+    /// Whether this peer may be told of what is below a prefix, which `count` counts; if not, how it is refused.
+    fn admit_watching(
+        &self,
+        prefix: &Namespace,
+        count: impl FnOnce(&Registry) -> usize,
+    ) -> Result<(), (RequestCode, String)> {
         let refusal = match self.relay.may_enumerate(prefix, count) {
             Err(refusal) => refusal,
             Ok(()) if self.namespaces.len() >= MAX_NAMESPACES => {
@@ -373,8 +381,8 @@ impl Peer {
     }
 
     fn watch(&mut self, request: NamespaceSubscriptionRequest) {
-        let count = self.relay.registry.count_below(request.prefix());
-        if let Err((code, reason)) = self.admit_watching(request.prefix(), count) {
+        let prefix = request.prefix();
+        if let Err((code, reason)) = self.admit_watching(prefix, |registry| registry.count_below(prefix)) {
             return request.reject(code, &reason);
         }
         self.spawn(tell_namespaces(Arc::clone(&self.relay), request));
@@ -405,7 +413,7 @@ async fn tell_namespaces(relay: Arc<Relay>, request: NamespaceSubscriptionReques
             changed = changes.changed() => if changed.is_err() { return },
             asked = writer.prefix_asked() => {
                 let Some(asked) = asked else { return };
-                let count = relay.registry.count_below(asked.prefix());
+                let count = |registry: &Registry| registry.count_below(asked.prefix());
                 if let Err((code, reason)) = relay.may_enumerate(asked.prefix(), count) {
                     relay.metrics.requests_refused.add(1);
                     return asked.reject(code, &reason);

@@ -54,7 +54,7 @@ impl Report {
     }
 }
 
-/// A text as YAML's double-quoted scalar: a peer's words may hold anything.
+/// A text as JSON has it, which YAML reads: a peer's words may hold anything.
 fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.escape_default().to_string().replace("\\'", "'"))
+    serde_json::Value::from(text).to_string()
 }

@@ -45,6 +45,14 @@ impl Offers {
         tracks.take_while(move |(track, _)| track.namespace == namespace).map(|(_, offer)| &offer.source)
     }
 
+    /// Those below `prefix` that sessions other than `viewer` publish.
+    fn below(&self, prefix: &Namespace, viewer: SessionId) -> impl Iterator<Item = (&TrackName, &Offer)> {
+        let all = self.all.iter();
+        all.filter(move |(track, offer)| {
+            track.namespace.starts_with(prefix) && offer.source.owner() != viewer
+        })
+    }
+
     /// Forgets all of a source's.
     pub(super) fn forget(&mut self, source: &Arc<Source>) {
         self.all.retain(|_, offer| !Arc::ptr_eq(&offer.source, source));
@@ -103,11 +111,12 @@ impl Registry {
     /// Tracks that sessions other than `viewer` publish below `prefix`.
     pub(crate) fn tracks_below(&self, prefix: &Namespace, viewer: SessionId) -> BTreeMap<TrackName, OfferId> {
         let state = self.lock();
-        let below =
-            state.offers.all.iter().filter(|(track, offer)| {
-                track.namespace.starts_with(prefix) && offer.source.owner() != viewer
-            });
-        below.map(|(track, offer)| (track.clone(), offer.id)).collect()
+        state.offers.below(prefix, viewer).map(|(track, offer)| (track.clone(), offer.id)).collect()
+    }
+
+    /// How many they are.
+    pub(crate) fn count_tracks_below(&self, prefix: &Namespace, viewer: SessionId) -> usize {
+        self.lock().offers.below(prefix, viewer).count()
     }
 
     /// What a published track's viewers are told of it; `None` where it is gone.

@@ -14,6 +14,7 @@ use tokio::{
 use tracing::Instrument;
 
 use super::{Peer, Relay};
+use crate::registry::Registry;
 
 /// How long an offer waits for a stream; past it its track is told as blocked.
 const STREAM: Duration = Duration::from_secs(2);
@@ -30,7 +31,7 @@ struct Collector {
 
 impl Peer {
     pub(super) fn collect(&mut self, request: TracksRequest) {
-        let count = self.relay.registry().tracks_below(request.prefix(), self.id).len();
+        let count = |registry: &Registry| registry.count_tracks_below(request.prefix(), self.id);
         if let Err((code, reason)) = self.admit_watching(request.prefix(), count) {
             return request.reject(code, &reason);
         }
@@ -89,7 +90,7 @@ impl Collector {
                     }
                     asked = writer.prefix_asked() => {
                         let Some(asked) = asked else { return };
-                        let count = self.relay.registry.tracks_below(asked.prefix(), self.id).len();
+                        let count = |registry: &Registry| registry.count_tracks_below(asked.prefix(), self.id);
                         if let Err((code, reason)) = self.relay.may_enumerate(asked.prefix(), count) {
                             self.relay.metrics.requests_refused.add(1);
                             return asked.reject(code, &reason);

@@ -206,8 +206,8 @@ impl Group {
         }
     }
 
-    /// The subgroup of an object has one priority and nothing after its last object. Gives whether nothing
-    /// can be between the object and the one before it.
+    /// The subgroup of an object has one priority and nothing after its last object. Gives `false` where
+    /// objects that are not known of may be between it and the furthest one.
     fn enter(
         &mut self,
         id: SubgroupId,
