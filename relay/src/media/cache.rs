@@ -38,7 +38,7 @@ pub(super) struct Cache {
 
 #[derive(Debug)]
 struct Group {
-    /// With the time when each came.
+    /// With the time when each began to come.
     items: Vec<(Instant, Item)>,
     bytes: usize,
     touched: Instant,
@@ -69,8 +69,8 @@ impl Cache {
         self.good_for = good_for;
     }
 
-    /// Keeps an item that came.
-    pub(super) fn push(&mut self, now: Instant, item: &Item) {
+    /// Keeps an item that began to come at `began`.
+    pub(super) fn push(&mut self, began: Instant, item: &Item) {
         let (group, cost) = match item {
             Item::Object(object) | Item::Datagram(object) => {
                 self.arrived = self.arrived.max(Some(object.location()));
@@ -87,16 +87,16 @@ impl Cache {
         let kept = self.groups.entry(group).or_insert(Group {
             items: Vec::new(),
             bytes: 0,
-            touched: now,
+            touched: began,
             is_cut: false,
             is_broken: false,
         });
         kept.is_broken |= matches!(item, Item::End { end: SubgroupEnd::Reset(_), .. });
-        kept.items.push((now, item.clone()));
+        kept.items.push((began, item.clone()));
         kept.bytes += cost;
-        kept.touched = now;
+        kept.touched = kept.touched.max(began);
         self.bytes += cost;
-        self.expire(now);
+        self.expire(began);
     }
 
     /// Lets go of what is over the bounds, and of objects that may not be served any more.
@@ -171,13 +171,13 @@ impl Cache {
         std::mem::take(&mut self.evicted)
     }
 
-    /// The newest group's items in the order in which they came, and those of every later group than
-    /// `from`, where that is earlier. A group without its front is left out.
-    pub(super) fn replay(&self, from: Option<GroupId>) -> impl Iterator<Item = &Item> {
+    /// The newest group's items in the order in which they came, with the time when each began to, and those
+    /// of every later group than `from`, where that is earlier. A group without its front is left out.
+    pub(super) fn replay(&self, from: Option<GroupId>) -> impl Iterator<Item = &(Instant, Item)> {
         let newest = self.groups.last_key_value().map(|(&group, _)| group);
         let first = newest.map(|newest| from.map_or(newest, |from| from.min(newest)));
         let groups = first.into_iter().flat_map(|first| self.groups.range(first..));
-        groups.filter(|(_, group)| !group.is_cut).flat_map(|(_, group)| &group.items).map(|(_, item)| item)
+        groups.filter(|(_, group)| !group.is_cut).flat_map(|(_, group)| &group.items)
     }
 
     /// Whether the newest group is here from its object 0 on.

@@ -6,6 +6,7 @@ use std::{
     pin::pin,
     sync::{Arc, atomic::AtomicBool, atomic::Ordering},
     task::{Context, Poll, Wake, Waker},
+    time::Instant,
 };
 
 use shared::{
@@ -77,11 +78,11 @@ impl Fanout {
         &mut self,
         writer: TrackWriter,
         seat: Seat,
-        before: impl Iterator<Item = &'a Item>,
+        before: impl Iterator<Item = &'a (Instant, Item)>,
     ) {
         let is_forwarding = writer.options().forward;
-        for item in before {
-            if !writer.push(item.clone()) {
+        for (began, item) in before {
+            if !writer.push_since(*began, item.clone()) {
                 return;
             }
         }
@@ -99,11 +100,11 @@ impl Fanout {
         self.books.broadcast = broadcast;
     }
 
-    /// Hands an item to all.
-    pub(super) fn push(&mut self, item: &Item) {
+    /// Hands an item that began to come at `began` to all.
+    pub(super) fn push(&mut self, began: Instant, item: &Item) {
         let books = &self.books;
         self.viewers.retain_mut(|viewer| {
-            let is_there = viewer.writer.push(item.clone());
+            let is_there = viewer.writer.push_since(began, item.clone());
             if !is_there {
                 books.count(viewer);
             }

@@ -181,7 +181,7 @@ impl Ingest {
                 },
                 received = flow.next() => {
                     turn = 0;
-                    self.received(received, shelf)
+                    self.received(received, flow.began(), shelf)
                 }
                 () = until(new_group_at) => Next::Go,
                 () = until(renew_at) => {
@@ -208,10 +208,10 @@ impl Ingest {
         }
     }
 
-    fn received(&mut self, received: Option<Received>, shelf: &impl Shelf) -> Next {
+    fn received(&mut self, received: Option<Received>, began: Instant, shelf: &impl Shelf) -> Next {
         let (code, reason) = match received {
             Some(Received::Item(item)) => {
-                self.item(&item);
+                self.item(&item, began);
                 return Next::Go;
             }
             Some(Received::Done { code, reason }) => (code, reason),
@@ -243,7 +243,7 @@ impl Ingest {
         }
     }
 
-    fn item(&mut self, item: &Item) {
+    fn item(&mut self, item: &Item, began: Instant) {
         if let Item::Object(object) | Item::Datagram(object) = item {
             self.objects += 1;
             self.bytes += object.payload.len() as u64;
@@ -256,9 +256,9 @@ impl Ingest {
             Item::Object(object) | Item::Datagram(object) if !self.is_forwarding => {
                 self.cache.heard_of(Some(object.location()));
             }
-            Item::Object(_) | Item::Datagram(_) | Item::End { .. } => self.cache.push(now(), item),
+            Item::Object(_) | Item::Datagram(_) | Item::End { .. } => self.cache.push(began, item),
         }
-        self.fanout.push(item);
+        self.fanout.push(began, item);
         self.gauge_cache();
         if self.fetches.deadline().is_some() && !self.cache.is_behind() {
             self.answer_early();
@@ -356,7 +356,7 @@ impl Ingest {
             Flow::Subscribed(_) => Next::Go,
             Flow::Local(_) => {
                 let (code, reason) = (DoneCode::SubscriptionEnded, "the room went off air".to_owned());
-                self.received(Some(Received::Done { code, reason }), shelf)
+                self.received(Some(Received::Done { code, reason }), now(), shelf)
             }
         }
     }

@@ -26,8 +26,8 @@ fn end(group: u64, subgroup: u64) -> Item {
     Item::End { group: GroupId(group), subgroup: SubgroupId(subgroup), end: SubgroupEnd::Finished }
 }
 
-fn locations<'a>(items: impl Iterator<Item = &'a Item>) -> Vec<(u64, u64)> {
-    let location = |item: &Item| match item {
+fn locations<'a>(items: impl Iterator<Item = &'a (Instant, Item)>) -> Vec<(u64, u64)> {
+    let location = |(_, item): &(Instant, Item)| match item {
         Item::Object(object) | Item::Datagram(object) => Some((object.subgroup.group.0, object.id.0)),
         Item::End { .. } => None,
     };
@@ -46,8 +46,11 @@ fn a_late_joiner_gets_the_newest_group_as_it_came() {
         object(8, 1, 1, 10),
         end(8, 1),
     ];
-    items.iter().for_each(|item| cache.push(now, item));
-    assert_eq!(cache.replay(None).collect::<Vec<_>>(), items[3..].iter().collect::<Vec<_>>());
+    let came = |index: usize| now + Duration::from_millis(index as u64);
+    items.iter().enumerate().for_each(|(index, item)| cache.push(came(index), item));
+    let with_times: Vec<_> =
+        items.iter().cloned().enumerate().map(|(index, item)| (came(index), item)).collect();
+    assert_eq!(cache.replay(None).cloned().collect::<Vec<_>>(), with_times[3..]);
     assert_eq!(locations(cache.replay(Some(GroupId(0)))), [(7, 0), (7, 1), (8, 0), (8, 1)]);
     assert_eq!(locations(cache.replay(Some(GroupId(99)))), [(8, 0), (8, 1)]);
     assert_eq!(cache.largest(), Some(Location::new(8, 1)));

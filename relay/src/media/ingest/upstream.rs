@@ -153,6 +153,14 @@ impl Flow {
             Self::Local(items) => items.recv().await.map(Received::Item),
         }
     }
+
+    /// When the last thing began to come.
+    pub(super) fn began(&self) -> Instant {
+        match self {
+            Self::Subscribed(subscription) => subscription.began().unwrap_or_else(now),
+            Self::Local(_) => now(),
+        }
+    }
 }
 
 /// When to ask for more of `time`: well before it is over.

@@ -279,3 +279,25 @@ async fn who_does_not_want_to_wait_gets_what_is_there() {
         fetched(options, |request| panic!("nothing is asked of the publisher: {request:?}")).await;
     assert_eq!((places, took), (vec![UNKNOWN, (5, 0), (5, 1)], Duration::ZERO));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_for_late_joiners_goes_on_ageing() {
+    let mut world = World::new();
+    let mut publisher = world.publisher().await;
+    let track = world.room.on_stage("video-720p");
+    let first = world.viewer().await;
+    let (mut early, writer) = watch_it(&first, &mut publisher, &track).await;
+    writer.push(object(1, 0, 10));
+    assert_eq!(next(&mut early).await, Ok((1, 0)));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let (second, third) = (world.viewer().await, world.viewer().await);
+    let within = |seconds| SubscribeOptions {
+        object_timeout: Some(Duration::from_secs(seconds)),
+        ..SubscribeOptions::default()
+    };
+    let mut patient = second.subscribe(track.clone(), within(3)).await.expect("granted");
+    let mut hasty = third.subscribe(track, within(1)).await.expect("granted");
+    assert_eq!(next(&mut patient).await, Ok((1, 0)));
+    writer.push(object(2, 0, 10));
+    assert_eq!(next(&mut hasty).await, Ok((2, 0)), "the object before came more than a second ago");
+}

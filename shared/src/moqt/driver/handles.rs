@@ -205,7 +205,7 @@ impl Task {
                     return self.core.cancel(stream, ResetCode::Cancelled);
                 }
                 for id in std::mem::take(blocked) {
-                    self.ins.get(&id).into_iter().for_each(super::incoming::In::ring);
+                    self.ins.get(&id).into_iter().for_each(|input| input.ring());
                 }
                 if !stops.is_empty() {
                     self.stop_groups(stream, &stops);
@@ -219,7 +219,7 @@ impl Task {
                 if port.lock().is_left() {
                     self.core.cancel(stream, ResetCode::Cancelled);
                 } else if let Some(id) = held.take() {
-                    self.ins.get(&id).into_iter().for_each(super::incoming::In::ring);
+                    self.ins.get(&id).into_iter().for_each(|input| input.ring());
                 }
             }
             Handle::Hear(port) | Handle::Announce { port, .. } => {
@@ -395,7 +395,7 @@ impl Task {
             (Event::Blocked(track), Handle::Collect { port, .. }) => port.lock().push(track, 64),
             (Event::Done(code, reason), Handle::Subscription { port, .. }) => {
                 let mut reading = port.lock();
-                reading.inbox.push(Received::Done { code, reason }, 0);
+                reading.inbox.push((Received::Done { code, reason }, now()), 0);
                 reading.inbox.end();
             }
             (Event::Published(parameters), Handle::Publish(port)) => {

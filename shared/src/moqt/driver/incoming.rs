@@ -54,6 +54,7 @@ enum State {
         subgroup: Option<SubgroupId>,
         urgency: Urgency,
         reader: ObjectReader,
+        times: Times,
     },
     Fetch {
         stream: Stream,
@@ -61,6 +62,14 @@ enum State {
     },
     Control,
     Padding,
+}
+
+/// When what a stream brings came.
+struct Times {
+    /// The last bytes.
+    read: Instant,
+    /// The first byte of the payload of the object that is not whole yet.
+    began: Option<Instant>,
 }
 
 /// What to do with a stream after a step.
@@ -137,8 +146,8 @@ impl Task {
                 let (header, rest) = (*header, rest.clone());
                 return Ok(self.route(id, input, header, rest));
             }
-            State::Subgroup { stream, reader, subgroup, .. } => {
-                if let Some(step) = self.deliver(*stream, reader, subgroup, id)? {
+            State::Subgroup { stream, reader, subgroup, times, .. } => {
+                if let Some(step) = self.deliver(*stream, reader, subgroup, times, id)? {
                     if let Step::Over = step {
                         input.stop(ResetCode::Cancelled);
                     }
@@ -161,7 +170,10 @@ impl Task {
             Poll::Ready(Ok(Some(bytes))) => {
                 match &mut input.state {
                     State::Header(known) => known.extend_from_slice(&bytes),
-                    State::Subgroup { reader, .. } => reader.push(bytes),
+                    State::Subgroup { reader, times, .. } => {
+                        times.read = now();
+                        reader.push(bytes);
+                    }
                     State::Fetch { reader, .. } => reader.push(bytes),
                     State::Control => {
                         self.core.handle(now(), Input::Control(bytes));
@@ -236,7 +248,13 @@ impl Task {
                 let mut reader = ObjectReader::subgroup(header, priority, self.max_object_bytes);
                 reader.push(rest);
                 let subgroup = header.subgroup;
-                input.state = State::Subgroup { stream, header, subgroup, urgency, reader };
+                // What waited for its alias came before.
+                let read = match &input.state {
+                    State::Parked { until, .. } => until.checked_sub(self.limits.unknown_for),
+                    _ => None,
+                };
+                let times = Times { read: read.unwrap_or_else(now), began: None };
+                input.state = State::Subgroup { stream, header, subgroup, urgency, reader, times };
                 Step::More
             }
             Alias::Retired => {
@@ -315,7 +333,7 @@ impl Task {
     /// An alias became known.
     pub(super) fn ring_parked(&self) {
         for id in &self.parked {
-            self.ins.get(id).into_iter().for_each(In::ring);
+            self.ins.get(id).into_iter().for_each(|input| input.ring());
         }
     }
 

@@ -80,7 +80,7 @@ pub(super) fn give(task: &mut Task, mut send: SendStream) -> Option<SendStream> 
         expires: None,
         ring,
     };
-    task.outs.insert(id, out);
+    task.outs.insert(id, Box::new(out));
     None
 }
 

@@ -67,9 +67,10 @@ pub(super) struct Task {
     pub(super) opening: VecDeque<Stream>,
     pub(super) draining: VecDeque<Stream>,
     pub(super) handles: BTreeMap<Stream, Handle>,
-    pub(super) ins: BTreeMap<u64, In>,
+    /// Boxed, as the next: a map of so large values has much room to spare.
+    pub(super) ins: BTreeMap<u64, Box<In>>,
     pub(super) parked: VecDeque<u64>,
-    pub(super) outs: BTreeMap<u64, Out>,
+    pub(super) outs: BTreeMap<u64, Box<Out>>,
     /// Our data streams that can go on, most urgent first.
     pub(super) urgent: BTreeSet<(i32, u64)>,
     /// Requests with datagrams that can go, most urgent first.
@@ -267,7 +268,7 @@ impl Task {
             Box::pin(async move { connection.accept_uni().await })
         }) {
             let id = self.bell.number();
-            self.ins.insert(id, In::new(&self.bell, id, recv));
+            self.ins.insert(id, Box::new(In::new(&self.bell, id, recv)));
         }
     }
 

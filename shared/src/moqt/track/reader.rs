@@ -4,6 +4,7 @@ use std::{
     future::{Future, poll_fn},
     sync::Arc,
     task::{Context, Poll},
+    time::Instant,
 };
 
 use tokio::sync::oneshot;
@@ -32,6 +33,7 @@ pub struct Subscription {
     pub(super) port: Arc<Port<Reading>>,
     stream: Stream,
     ok: SubscribeOk,
+    began: Option<Instant>,
 }
 
 impl Subscription {
@@ -44,12 +46,15 @@ impl Subscription {
         let port = Port::new(bell, stream, Reading::default());
         let (reply, answer) = oneshot::channel();
         let what = What::Subscribe { track, options, port: Arc::clone(&port), reply };
-        (Self { stream, port, ok: SubscribeOk::default() }, Ask { call: Call { stream, what }, answer })
+        (
+            Self { stream, port, ok: SubscribeOk::default(), began: None },
+            Ask { call: Call { stream, what }, answer },
+        )
     }
 
     /// One that the publisher began.
     pub(crate) fn taken(stream: Stream, port: Arc<Port<Reading>>, ok: SubscribeOk) -> Self {
-        Self { stream, port, ok }
+        Self { stream, port, ok, began: None }
     }
 
     pub(crate) fn stream(&self) -> Stream {
@@ -67,11 +72,18 @@ impl Subscription {
     /// The next thing; `None` after `Done`, or when the session ended. Bounded: a reader that is too
     /// slow holds back the peer by flow control.
     pub async fn recv(&mut self) -> Option<Received> {
-        poll_fn(|cx| {
+        let (received, began) = poll_fn(|cx| {
             let popped = self.port.lock().inbox.pop(cx.waker());
             ready(&self.port, popped)
         })
-        .await
+        .await?;
+        self.began = Some(began);
+        Some(received)
+    }
+    /// When the first byte of the payload came of the object that [`recv`](Self::recv) gave last: from
+    /// then on OBJECT_DELIVERY_TIMEOUT counts for whoever passes it on (draft-18 §8).
+    pub fn began(&self) -> Option<Instant> {
+        self.began
     }
     /// Datagrams that were let go because this reader was behind.
     pub fn dropped_datagrams(&self) -> u64 {

@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     task::{Poll, Waker},
+    time::Instant,
 };
 
 use crate::moqt::{
@@ -19,7 +20,8 @@ const MAX_EVENTS: usize = 4096;
 /// A subscription of ours: what came, and what is to be changed.
 #[derive(Debug, Default)]
 pub(crate) struct Reading {
-    pub(crate) inbox: Inbox<Received>,
+    /// With the time when each thing came; of an object, when the first byte of its payload did.
+    pub(crate) inbox: Inbox<(Received, Instant)>,
     pub(crate) stops: Vec<GroupId>,
     /// The application's answer to the peer's offer.
     answer: Option<Result<SubscribeOptions, (RequestCode, String)>>,

@@ -1,6 +1,6 @@
 //! Handles to what this side sends.
 
-use std::{future::poll_fn, sync::Arc, task::Poll};
+use std::{future::poll_fn, sync::Arc, task::Poll, time::Instant};
 
 use super::{FetchItem, NamespaceEvent, SubscriberEvent, Telling, WriterStats};
 use crate::moqt::{
@@ -24,7 +24,12 @@ impl TrackWriter {
 
     /// Hands `item` over, never waiting. `false` once the subscription is over.
     pub fn push(&self, item: Item) -> bool {
-        let is_open = self.port.lock().push(clock::now(), item);
+        self.push_since(clock::now(), item)
+    }
+    /// The same for what is passed on, and began to come at `began`: delivery timeouts count from there
+    /// (draft-18 §8).
+    pub fn push_since(&self, began: Instant, item: Item) -> bool {
+        let is_open = self.port.lock().push(began, item);
         self.port.ring();
         is_open
     }

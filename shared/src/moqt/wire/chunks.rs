@@ -1,6 +1,6 @@
 //! Received bytes in a row, taken off the front without copying where one chunk holds them.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, ops::Range};
 
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -42,6 +42,41 @@ impl Chunks {
         *self = Self::default();
     }
 
+    /// Puts the next `count` bytes into one piece, the [`front`](Self::front); `false` where fewer are here.
+    pub(super) fn gather(&mut self, count: usize) -> bool {
+        if self.queue.front().is_some_and(|front| front.len() >= count) {
+            return true;
+        }
+        let Some(bytes) = self.take(count) else { return false };
+        self.length += bytes.len();
+        self.queue.push_front(bytes);
+        true
+    }
+
+    /// The next bytes that are in one piece.
+    pub(super) fn front(&self) -> &[u8] {
+        self.queue.front().map_or(&[], |front| front)
+    }
+
+    /// A part of the [`front`](Self::front), without copying it.
+    pub(super) fn slice(&self, range: Range<usize>) -> Bytes {
+        match self.queue.front() {
+            Some(front) if !range.is_empty() => front.slice(range),
+            _ => Bytes::new(),
+        }
+    }
+
+    /// Lets go of `count` bytes of the [`front`](Self::front).
+    pub(super) fn advance(&mut self, count: usize) {
+        if let Some(front) = self.queue.front_mut() {
+            front.advance(count);
+            self.length -= count;
+            if front.is_empty() {
+                self.queue.pop_front();
+            }
+        }
+    }
+
     /// The next `count` bytes; `None` where fewer are here. Copies only where they span chunks.
     pub(super) fn take(&mut self, count: usize) -> Option<Bytes> {
         if count > self.length {
@@ -63,18 +98,12 @@ impl Chunks {
 
     /// The next integer; `None` where it is not whole yet.
     pub(super) fn take_integer(&mut self) -> Option<u64> {
-        let front = self.queue.front_mut()?;
-        if let Some((value, length)) = peek_integer(front) {
-            front.advance(length);
-            self.length -= length;
-            if front.is_empty() {
-                self.queue.pop_front();
-            }
-            return Some(value);
+        if !self.gather(1) || !self.gather(integer_length(*self.front().first()?)) {
+            return None;
         }
-        let first = front.first().copied()?;
-        let bytes = self.take(integer_length(first))?;
-        peek_integer(&bytes).map(|(value, _)| value)
+        let (value, length) = peek_integer(self.front())?;
+        self.advance(length);
+        Some(value)
     }
 
     fn flush(&mut self) {
@@ -107,6 +136,21 @@ mod tests {
         let back = chunks.take(4990).expect("the rest is here");
         assert_eq!(front.as_ptr(), chunk.as_ptr());
         assert_eq!(back.as_ptr(), chunk[10..].as_ptr());
+        assert!(chunks.is_empty());
+    }
+
+    #[test]
+    fn what_spans_chunks_is_put_into_one_piece() {
+        let mut chunks = Chunks::default();
+        for byte in [0x80, 0x07, 1, 2, 3] {
+            chunks.push(Bytes::from(vec![byte]));
+        }
+        assert_eq!(chunks.front(), [0x80]);
+        assert_eq!(chunks.take_integer(), Some(7));
+        assert!(chunks.gather(2) && !chunks.gather(4));
+        assert_eq!(chunks.slice(1..2), [2][..]);
+        chunks.advance(2);
+        assert_eq!((chunks.take_integer(), chunks.take_integer()), (Some(3), None));
         assert!(chunks.is_empty());
     }
 

@@ -1,5 +1,7 @@
 //! Subgroup streams (draft-18 §11.4).
 
+use std::ops::Range;
+
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::{
@@ -7,7 +9,7 @@ use super::{
     chunks::Chunks,
     control::SETUP,
     fetch::FETCH_HEADER,
-    field::{peek_integer, put_bytes, put_integer},
+    field::{integer_length, peek_integer, put_bytes, put_integer},
     padding,
 };
 use crate::moqt::{GroupId, Object, ObjectId, Priority, Properties, Status, Subgroup, SubgroupId};
@@ -81,6 +83,11 @@ impl Cursor<'_> {
         let byte = *self.input.get(self.taken)?;
         self.taken += 1;
         Some(byte)
+    }
+
+    /// Bytes that are needed before the next integer can be read.
+    fn needed(&self) -> usize {
+        self.taken + self.input.get(self.taken).map_or(1, |&first| integer_length(first))
     }
 }
 
@@ -216,19 +223,29 @@ pub struct ObjectReader {
     previous: Option<ObjectId>,
     /// Of the last object: nothing may follow one that is an end.
     status: Status,
-    part: Part,
+    /// Bytes that the next head needs at least.
+    needed: usize,
+    /// Of the object whose payload is still to come.
+    head: Option<Head>,
     failed: Option<ObjectError>,
 }
 
-/// What of an object comes next, with what came of it.
-#[derive(Debug, Clone)]
-enum Part {
-    Delta,
-    PropertiesLength { id: ObjectId },
-    Properties { id: ObjectId, length: usize },
-    PayloadLength { id: ObjectId, properties: Bytes },
-    Status { id: ObjectId, properties: Bytes },
-    Payload { id: ObjectId, properties: Bytes, length: usize },
+/// What stands before an object's payload.
+#[derive(Debug)]
+struct Head {
+    id: ObjectId,
+    status: Status,
+    properties: Bytes,
+    /// Bytes of the payload.
+    payload: usize,
+}
+
+/// What can be said of the bytes of a head.
+enum Parsed {
+    /// It is here: its parts, and its length.
+    Whole { id: ObjectId, status: Status, properties: Range<usize>, payload: usize, length: usize },
+    /// It is cut short: so many bytes are needed at least.
+    Needs(usize),
 }
 
 impl ObjectReader {
@@ -242,7 +259,8 @@ impl ObjectReader {
             subgroup: header.subgroup,
             previous: None,
             status: Status::Normal,
-            part: Part::Delta,
+            needed: 1,
+            head: None,
             failed: None,
         }
     }
@@ -271,7 +289,12 @@ impl ObjectReader {
 
     /// Whether the stream may end here: no half object is kept.
     pub fn is_between_objects(&self) -> bool {
-        matches!(self.part, Part::Delta) && self.chunks.is_empty()
+        self.head.is_none() && self.chunks.is_empty()
+    }
+
+    /// Whether a part of an object's payload is here, and not all of it.
+    pub fn is_in_payload(&self) -> bool {
+        self.head.is_some() && !self.chunks.is_empty()
     }
 
     /// The last object that came; `None` before the first.
@@ -280,61 +303,62 @@ impl ObjectReader {
     }
 
     fn advance(&mut self) -> Result<Option<Object>, ObjectError> {
-        loop {
-            // What has come of the object moves from part to part; a part that is not whole is put back.
-            let part = std::mem::replace(&mut self.part, Part::Delta);
-            self.part = match part {
-                Part::Delta => {
-                    let Some(delta) = self.chunks.take_integer() else { return Ok(None) };
-                    let id = self.identify(delta)?;
-                    if self.header.has_properties {
-                        Part::PropertiesLength { id }
-                    } else {
-                        Part::PayloadLength { id, properties: Bytes::new() }
-                    }
-                }
-                Part::PropertiesLength { id } => match self.chunks.take_integer() {
-                    Some(0) => Part::PayloadLength { id, properties: Bytes::new() },
-                    Some(length) => Part::Properties { id, length: within(length, 0, self.limit)? },
-                    None => return self.waits(Part::PropertiesLength { id }),
-                },
-                Part::Properties { id, length } => match self.chunks.take(length) {
-                    Some(properties) => Part::PayloadLength { id, properties },
-                    None => return self.waits(Part::Properties { id, length }),
-                },
-                Part::PayloadLength { id, properties } => match self.chunks.take_integer() {
-                    Some(length) => match within(length, properties.len(), self.limit)? {
-                        0 => Part::Status { id, properties },
-                        length => Part::Payload { id, properties, length },
-                    },
-                    None => return self.waits(Part::PayloadLength { id, properties }),
-                },
-                Part::Status { id, properties } => {
-                    let Some(code) = self.chunks.take_integer() else {
-                        return self.waits(Part::Status { id, properties });
-                    };
-                    let status = status_of(code)?;
-                    if status != Status::Normal && !properties.is_empty() {
-                        return Err(WireError::violation("an object that is an end has properties").into());
-                    }
-                    return Ok(Some(self.finish(id, status, properties, Bytes::new())));
-                }
-                Part::Payload { id, properties, length } => {
-                    let Some(payload) = self.chunks.take(length) else {
-                        return self.waits(Part::Payload { id, properties, length });
-                    };
-                    return Ok(Some(self.finish(id, Status::Normal, properties, payload)));
-                }
-            };
+        let head = match self.head.take() {
+            Some(head) => head,
+            None => match self.take_head()? {
+                Some(head) => head,
+                None => return Ok(None),
+            },
+        };
+        match self.chunks.take(head.payload) {
+            Some(payload) => Ok(Some(self.finish(head, payload))),
+            None => {
+                self.head = Some(head);
+                Ok(None)
+            }
         }
     }
 
-    fn waits(&mut self, part: Part) -> Result<Option<Object>, ObjectError> {
-        self.part = part;
+    fn take_head(&mut self) -> Result<Option<Head>, ObjectError> {
+        while self.chunks.gather(self.needed) {
+            match self.parse(self.chunks.front())? {
+                Parsed::Needs(bytes) => self.needed = bytes,
+                Parsed::Whole { id, status, properties, payload, length } => {
+                    let properties = self.chunks.slice(properties);
+                    self.chunks.advance(length);
+                    self.needed = 1;
+                    return Ok(Some(Head { id, status, properties, payload }));
+                }
+            }
+        }
         Ok(None)
     }
 
-    fn identify(&mut self, delta: u64) -> Result<ObjectId, WireError> {
+    /// Reads a head from the front of `bytes`; what is wrong in it is found as soon as it is there.
+    fn parse(&self, bytes: &[u8]) -> Result<Parsed, ObjectError> {
+        let mut cursor = Cursor { input: bytes, taken: 0 };
+        let Some(delta) = cursor.integer() else { return Ok(Parsed::Needs(cursor.needed())) };
+        let id = self.identify(delta)?;
+        let mut properties = 0..0;
+        if self.header.has_properties {
+            let Some(length) = cursor.integer() else { return Ok(Parsed::Needs(cursor.needed())) };
+            properties = cursor.taken..cursor.taken + within(length, 0, self.limit)?;
+            cursor.taken = properties.end;
+        }
+        let Some(length) = cursor.integer() else { return Ok(Parsed::Needs(cursor.needed())) };
+        let payload = within(length, properties.len(), self.limit)?;
+        let mut status = Status::Normal;
+        if payload == 0 {
+            let Some(code) = cursor.integer() else { return Ok(Parsed::Needs(cursor.needed())) };
+            status = status_of(code)?;
+            if status != Status::Normal && !properties.is_empty() {
+                return Err(WireError::violation("an object that is an end has properties").into());
+            }
+        }
+        Ok(Parsed::Whole { id, status, properties, payload, length: cursor.taken })
+    }
+
+    fn identify(&self, delta: u64) -> Result<ObjectId, WireError> {
         if self.status != Status::Normal {
             return Err(WireError::violation("an object follows the one that ends its group or track"));
         }
@@ -345,7 +369,8 @@ impl ObjectReader {
         id.map(ObjectId).ok_or_else(|| WireError::violation("an object's ID is over 2^64-1"))
     }
 
-    fn finish(&mut self, id: ObjectId, status: Status, properties: Bytes, payload: Bytes) -> Object {
+    fn finish(&mut self, head: Head, payload: Bytes) -> Object {
+        let Head { id, status, properties, .. } = head;
         let is_first = self.previous.replace(id).is_none();
         self.status = status;
         Object {

@@ -17,19 +17,25 @@ pub(super) const MAX_REASON_BYTES: usize = 1024;
 pub(super) const MAX_URI_BYTES: usize = 8192;
 
 /// The integer at the front of `input` and its length; `None` where it is not whole yet.
+#[inline]
 pub(super) fn peek_integer(input: &[u8]) -> Option<(u64, usize)> {
-    let first = *input.first()?;
+    let (&first, after) = input.split_first()?;
     let length = integer_length(first);
     if length == 1 {
         return Some((first.into(), 1));
     }
+    let tail = match after.first_chunk() {
+        // One load, where there is enough to load.
+        Some(&wide) => u64::from_be_bytes(wide) >> (8 * (9 - length)),
+        None => after.get(..length - 1)?.iter().fold(0, |value, &byte| (value << 8) | u64::from(byte)),
+    };
     // Past 7 bytes the first one has no bit of the value.
-    let head = u64::from(first) & (0xff >> length.min(8));
-    let value = input.get(1..length)?.iter().fold(head, |value, &byte| (value << 8) | u64::from(byte));
-    Some((value, length))
+    let head = if length < 8 { u64::from(first) & (0xff >> length) } else { 0 };
+    Some((head.wrapping_shl(8 * (length as u32 - 1)) | tail, length))
 }
 
 /// Length of the integer that begins with `first`, from 1 to 9 bytes.
+#[inline]
 pub(super) fn integer_length(first: u8) -> usize {
     first.leading_ones() as usize + 1
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{State, Step, violation};
+use super::{State, Step, Times, violation};
 use crate::moqt::{
     DoneCode, FetchItem, GroupId, Item, Object, Received, Refused, RequestCode, ResetCode, SubgroupEnd,
     SubgroupId,
@@ -25,6 +25,7 @@ impl Task {
         stream: Stream,
         reader: &mut ObjectReader,
         subgroup: &mut Option<SubgroupId>,
+        times: &mut Times,
         id: u64,
     ) -> Result<Option<Step>, WireError> {
         let Some(Handle::Subscription { port, blocked, record, .. }) = self.handles.get_mut(&stream) else {
@@ -44,6 +45,7 @@ impl Task {
             match next {
                 Ok(Some((object, verdict))) => {
                     *subgroup = Some(object.subgroup.id);
+                    let began = times.began.take().unwrap_or(times.read);
                     if verdict == Verdict::Repeated {
                         continue;
                     }
@@ -52,11 +54,16 @@ impl Task {
                     if verdict == Verdict::Apart {
                         let (group, subgroup) = (object.subgroup.group, object.subgroup.id);
                         let end = SubgroupEnd::Reset(ResetCode::Cancelled);
-                        reading.inbox.push(Received::Item(Item::End { group, subgroup, end }), 0);
+                        reading.inbox.push((Received::Item(Item::End { group, subgroup, end }), began), 0);
                     }
-                    reading.inbox.push(Received::Item(Item::Object(object)), bytes);
+                    reading.inbox.push((Received::Item(Item::Object(object)), began), bytes);
                 }
-                Ok(None) => return Ok(None),
+                Ok(None) => {
+                    if reader.is_in_payload() {
+                        times.began.get_or_insert(times.read);
+                    }
+                    return Ok(None);
+                }
                 Err(error) => return self.break_off(stream, error).map(|()| Some(Step::Over)),
             }
         }
@@ -116,7 +123,8 @@ impl Task {
         match record.object(&object, Forwarding::Datagram) {
             Ok(Verdict::New | Verdict::Apart) => {
                 let bytes = size(&object);
-                port.lock().inbox.push_or_drop(Received::Item(Item::Datagram(object)), bytes);
+                let datagram = Received::Item(Item::Datagram(object));
+                port.lock().inbox.push_or_drop((datagram, now()), bytes);
             }
             Ok(Verdict::Repeated) => {}
             Err(error) => {
@@ -195,7 +203,7 @@ impl Task {
         if let Some(subgroup) = subgroup
             && let Some(Handle::Subscription { port, .. }) = self.handles.get(&stream)
         {
-            port.lock().inbox.push(Received::Item(Item::End { group, subgroup, end }), 0);
+            port.lock().inbox.push((Received::Item(Item::End { group, subgroup, end }), now()), 0);
         }
         self.core.data_ended(stream);
     }
@@ -215,7 +223,7 @@ impl Task {
         match self.handles.get(&stream) {
             Some(Handle::Subscription { port, .. }) => {
                 let mut reading = port.lock();
-                reading.inbox.push(Received::Done { code: done, reason }, 0);
+                reading.inbox.push((Received::Done { code: done, reason }, now()), 0);
                 reading.inbox.end();
             }
             Some(Handle::Fetch { port, .. }) => fail_fetch(port, refused, &reason),

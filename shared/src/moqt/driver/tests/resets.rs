@@ -6,6 +6,7 @@ use super::{order::Raw, *};
 use crate::{
     moqt::{
         ResetCode,
+        driver::clock,
         wire::{StreamHeader, SubgroupHeader, TrackAlias, encode_object_header},
     },
     transport::SendStream,
@@ -36,11 +37,15 @@ fn stream(objects: &[Object]) -> (Bytes, Vec<usize>) {
 
 pub(super) async fn send(connection: &crate::transport::Connection, bytes: Bytes) -> SendStream {
     let mut stream = connection.open_uni().await.expect("open");
+    write(&mut stream, bytes).await;
+    stream
+}
+
+async fn write(stream: &mut SendStream, bytes: Bytes) {
     let mut chunks = [bytes];
     while !chunks[0].is_empty() {
         std::future::poll_fn(|cx| stream.poll_write(cx, &mut chunks)).await.expect("written");
     }
-    stream
 }
 
 pub(super) async fn settle() {
@@ -132,5 +137,28 @@ async fn what_may_be_missing_between_two_streams_of_a_subgroup_is_told_as_a_rese
             assert_eq!(subscription.recv().await, Some(Received::Item(item)), "second stream: {second:?}");
         }
         drop(first);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_begins_with_the_first_byte_of_its_payload() {
+    let (mut raw, client) = Raw::publisher(Config::new(Role::Client)).await;
+    let mut subscription = raw.granted(&client, "v").await;
+    assert_eq!(subscription.began(), None);
+    let start = clock::now();
+    let second = Duration::from_secs(1);
+    let mut stream = send(&raw.connection, Bytes::from_static(&[0x70, 0, 5, 0, 4, b'a', b'b'])).await;
+    settle().await;
+    for (wait, bytes) in [(second, &b"c"[..]), (second, &[b'd', 0, 2]), (3 * second, b"ef")] {
+        tokio::time::sleep(wait).await;
+        write(&mut stream, Bytes::from_static(bytes)).await;
+        settle().await;
+    }
+    for (payload, began) in [("abcd", start), ("ef", start + 5 * second)] {
+        match subscription.recv().await {
+            Some(Received::Item(Item::Object(object))) => assert_eq!(object.payload, payload),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(subscription.began(), Some(began), "{payload}");
     }
 }
