@@ -6,23 +6,29 @@ use anyhow::{Context, bail};
 use shared::{
     media::{FrameRate, Resolution, Timestamp},
     moqt::{
-        self, FetchRange, Filter, GroupId, Item, Location, NamespaceEvent, NamespaceSubscription, Priority,
-        Refused, RequestCode, Session, SubscribeOptions,
+        self, Fetch, FetchRange, Filter, GroupId, Item, Location, NamespaceEvent, NamespaceSubscription,
+        Priority, Refused, RequestCode, Session, SubscribeOptions, Subscription,
     },
-    transport::{self, Kind, PathStats},
+    naming::Room,
+    transport::{self, Kind, PathStats, Route},
 };
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep, sleep_until},
 };
+use url::Url;
 
 use crate::{
     clock::Clock,
     config::{Config, Patience},
     state::State,
 };
+use moving::Link;
 
 mod catalog;
+mod feed;
+mod merge;
+mod moving;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -114,6 +120,7 @@ pub(crate) struct Driver {
     control: mpsc::Receiver<Control>,
     viewport: Option<Resolution>,
     next_feed: u64,
+    route: Route,
     /// Whether the room was on air since the start.
     was_on_air: bool,
 }
@@ -123,6 +130,8 @@ enum Turn {
     Leave(Leave),
     /// Not on air, or no longer.
     Offline,
+    /// The relay sends elsewhere.
+    Moved,
     /// The relay is gone.
     Lost(String),
 }
@@ -134,7 +143,8 @@ impl Driver {
         events: mpsc::Sender<Event>,
         control: mpsc::Receiver<Control>,
     ) -> Self {
-        Self { config, clock, events, control, viewport: None, next_feed: 0, was_on_air: false }
+        let route = Route::new(config.relay.clone());
+        Self { config, clock, events, control, viewport: None, next_feed: 0, route, was_on_air: false }
     }
 
     /// Runs until the viewer leaves or the broadcast ends, and tells the playback so.
@@ -149,23 +159,27 @@ impl Driver {
         loop {
             self.tell(State::Connecting).await;
             let attempt = tokio::select! {
-                attempt = connect(&self.config) => attempt,
+                attempt = connect(&self.config, self.route.url()) => attempt,
                 () = quit(&mut self.control, &mut self.viewport) => return Ok(Leave::Quit),
             };
             match attempt {
-                Ok((session, kind)) => {
+                Ok(link) => {
                     reached = true;
                     backoff = Backoff::default();
-                    let _ = self.events.send(Event::Path(kind, session.stats())).await;
-                    match self.stay(&session, kind).await? {
+                    let _ = self.events.send(Event::Path(link.kind, link.session.stats())).await;
+                    match self.stay(link).await? {
                         Turn::Leave(leave) => return Ok(leave),
+                        Turn::Moved => continue,
                         Turn::Offline => {}
                         Turn::Lost(reason) => tracing::warn!(reason, "the relay is gone: connecting again"),
                     }
                     self.interrupted().await;
                 }
                 Err(error) if !reached => return Err(error),
-                Err(error) => tracing::debug!(error = format!("{error:#}"), "the relay is still away"),
+                Err(error) => {
+                    tracing::debug!(error = format!("{error:#}"), "the relay is still away");
+                    self.route.failed();
+                }
             }
             if !self.pause(backoff.next()).await {
                 return Ok(Leave::Quit);
@@ -174,24 +188,18 @@ impl Driver {
     }
 
     /// Watches the room as long as the session lives, over any number of broadcasts.
-    async fn stay(&mut self, session: &Session, kind: Kind) -> anyhow::Result<Turn> {
+    async fn stay(&mut self, mut link: Link) -> anyhow::Result<Turn> {
         let mut backoff = Backoff::default();
         let mut announced: Option<NamespaceSubscription> = None;
         loop {
-            let catalog = self.config.room.catalog();
-            let options = SubscribeOptions {
-                priority: Priority(16),
-                filter: Filter::LargestObject,
-                ..SubscribeOptions::default()
-            };
-            let join = session.join(catalog, options, FetchRange::Relative { groups: 0 });
             let joined = tokio::select! {
-                joined = join => joined,
+                joined = join(&link.session, &self.config.room) => joined,
                 () = quit(&mut self.control, &mut self.viewport) => return Ok(Turn::Leave(Leave::Quit)),
             };
             let mut reason = "nothing came from it".to_owned();
+            let mut is_leaving = link.is_leaving;
             match joined {
-                Ok((subscription, fetch)) => match self.watch(session, kind, subscription, fetch).await? {
+                Ok((subscription, fetch)) => match self.watch(&mut link, subscription, fetch).await? {
                     Turn::Offline => {}
                     turn => return Ok(turn),
                 },
@@ -199,6 +207,7 @@ impl Driver {
                 Err(refused) => {
                     let room = &self.config.room;
                     reason = refused.to_string();
+                    is_leaving |= is_going(&refused);
                     if let Refused::Error { code, .. } = refused
                         && is_about_access(code)
                     {
@@ -207,18 +216,24 @@ impl Driver {
                 }
             }
             self.interrupted().await;
-            if !self.was_on_air && self.config.patience == Patience::Fail {
+            if !self.was_on_air && self.config.patience == Patience::Fail && !is_leaving {
                 let room = &self.config.room;
                 bail!("room {room} is not on air ({reason}): check --room, or wait for it with --wait");
             }
             self.tell(State::Offline).await;
-            if announced.is_none() {
-                announced = session.subscribe_namespace(self.config.room.stage()).await.ok();
+            if announced.is_none() && !is_leaving {
+                announced = link.session.subscribe_namespace(self.config.room.stage()).await.ok();
             }
             tokio::select! {
                 () = sleep(backoff.next()) => {}
                 () = published(&mut announced) => backoff = Backoff::default(),
-                closed = session.closed() => return Ok(Turn::Lost(closed.reason)),
+                Some(going) = link.session.going_away(), if !link.is_leaving => {
+                    link.is_leaving = true;
+                    if self.follow(&going) {
+                        return Ok(Turn::Moved);
+                    }
+                }
+                closed = link.session.closed() => return Ok(Turn::Lost(closed.reason)),
                 () = quit(&mut self.control, &mut self.viewport) => return Ok(Turn::Leave(Leave::Quit)),
             }
         }
@@ -246,21 +261,25 @@ impl Driver {
     }
 }
 
+/// Whether the relay refuses for no other reason than that it goes away.
+fn is_going(refused: &Refused) -> bool {
+    matches!(refused, Refused::Error { code: RequestCode::GoingAway, .. })
+}
+
 fn is_about_access(code: RequestCode) -> bool {
     [RequestCode::Unauthorized, RequestCode::MalformedAuthToken, RequestCode::ExpiredAuthToken]
         .contains(&code)
 }
 
 /// Connects and sets a session up. Requests of the relay are refused: a player serves nothing.
-async fn connect(config: &Config) -> anyhow::Result<(Session, Kind)> {
-    let mut url = config.relay.clone();
+async fn connect(config: &Config, relay: &Url) -> anyhow::Result<Link> {
+    let mut url = relay.clone();
     if let Some(token) = &config.token {
         url.query_pairs_mut().append_pair("token", token);
     }
     let client = transport::ClientConfig { trust: config.trust.clone(), ..Default::default() };
-    let connection = transport::connect(&url, &client)
-        .await
-        .with_context(|| format!("no connection to {}", config.relay))?;
+    let connection =
+        transport::connect(&url, &client).await.with_context(|| format!("no connection to {relay}"))?;
     let kind = connection.kind();
     let mut settings = moqt::Config::new(moqt::Role::Client);
     if kind == Kind::Quic {
@@ -272,8 +291,18 @@ async fn connect(config: &Config) -> anyhow::Result<(Session, Kind)> {
     }
     let (session, _) = moqt::start(connection, settings)
         .await
-        .with_context(|| format!("{} is no relay that can be used", config.relay))?;
-    Ok((session, kind))
+        .with_context(|| format!("{relay} is no relay that can be used"))?;
+    Ok(Link::new(session, kind))
+}
+
+/// Joins the catalog of a room: the track from now on, and what it is by now.
+async fn join(session: &Session, room: &Room) -> Result<(Subscription, Result<Fetch, Refused>), Refused> {
+    let options = SubscribeOptions {
+        priority: Priority(16),
+        filter: Filter::LargestObject,
+        ..SubscribeOptions::default()
+    };
+    session.join(room.catalog(), options, FetchRange::Relative { groups: 0 }).await
 }
 
 /// Waits until the viewer leaves, keeping the size of the picture meanwhile.

@@ -3,20 +3,21 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | `link` | one connection with its announced namespace |
+//! | `link` | how a connection with the room's namespace comes about |
+//! | `air` | one such connection, and what is served over it |
 //! | `subscriber` | one task for each subscription of the relay |
 //! | `audience` | what the relay tells of those who watch |
 
-use std::{sync::Arc, time::Duration};
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use shared::{
     media::{Bitrate, Timestamp},
-    moqt::{Closed, Item, Request, RequestCode as Code, Requests, SessionCode, TrackName},
+    moqt::{GoingAway, GroupId, Item, Request, RequestCode as Code, TrackName},
+    transport::Route,
 };
 use tokio::{
     sync::mpsc,
-    task::JoinSet,
-    time::{Instant, MissedTickBehavior, interval, sleep, timeout_at},
+    time::{Instant, MissedTickBehavior, interval, sleep},
 };
 
 use crate::{
@@ -27,16 +28,17 @@ use crate::{
     stats::Stats,
 };
 
+mod air;
 mod audience;
 mod link;
 mod subscriber;
 
+use air::{Air, Happened};
 pub(crate) use link::Link;
 pub use link::{Error, Settings};
-use subscriber::Subscribers;
 
 /// Items of one frame or packet, on the way from an encoder to the relay.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Publication {
     pub(crate) track: TrackIndex,
     pub(crate) items: Vec<Item>,
@@ -60,6 +62,9 @@ pub(crate) struct Broadcast {
     pub(crate) clock: fn() -> Timestamp,
 }
 
+/// A connection that is being made where the relay sends to.
+type Move = Pin<Box<dyn Future<Output = Result<Link, Error>> + Send>>;
+
 /// How one connection ended.
 enum Outcome {
     /// The pipeline ended and the relay has it all.
@@ -81,10 +86,11 @@ impl Broadcast {
     ) -> Result<(), Error> {
         let mut backoff = Backoff::new((self.clock)().0);
         let mut rate = rate::Controller::new(Bitrate(self.bitrates.iter().map(|bitrate| bitrate.0).sum()));
+        let mut route = Route::new(self.settings.relay.clone());
         let mut link = link;
         loop {
             rate.reconnected();
-            let outcome = self.on_air(link, &mut feed, &mut rate).await;
+            let outcome = self.on_air(link, &mut feed, &mut rate, &mut route).await;
             self.stats.set_path(None);
             self.stats.set_viewers(None);
             let reason = match outcome {
@@ -92,7 +98,7 @@ impl Broadcast {
                 Outcome::Lost(reason) => reason,
             };
             tracing::warn!(reason, "the relay is gone; capture goes on and the relay is tried again");
-            link = match self.off_air(&mut feed, &mut backoff).await? {
+            link = match self.off_air(&mut feed, &mut backoff, &mut route).await? {
                 Some(link) => link,
                 None => return Ok(()),
             };
@@ -106,9 +112,10 @@ impl Broadcast {
         &mut self,
         feed: &mut mpsc::Receiver<Publication>,
         backoff: &mut Backoff,
+        route: &mut Route,
     ) -> Result<Option<Link>, Error> {
         loop {
-            let settings = self.settings.clone();
+            let settings = self.settings_for(route);
             let wait = backoff.next();
             let attempt = async move {
                 sleep(wait).await;
@@ -130,70 +137,121 @@ impl Broadcast {
                 Err(error) if error.is_final() => return Err(error),
                 Err(error) => tracing::debug!(%error, "the relay is still away"),
             }
+            route.failed();
         }
     }
 
+    fn settings_for(&self, route: &Route) -> Settings {
+        Settings { relay: route.url().clone(), ..self.settings.clone() }
+    }
+
+    /// Serves one relay, and the one to which it sends when it goes away: until that one has taken over,
+    /// both.
     async fn on_air(
         &mut self,
         link: Link,
         feed: &mut mpsc::Receiver<Publication>,
         rate: &mut rate::Controller,
+        route: &mut Route,
     ) -> Outcome {
-        let Link { session, mut requests, mut namespace } = link;
-        let mut subscribers = Subscribers::new(Arc::clone(&self.stats));
-        let mut tasks = JoinSet::new();
-        tasks.spawn(audience::follow(session.clone(), self.settings.room.clone(), Arc::clone(&self.stats)));
-        let began = Instant::now();
+        let mut air = Air::new(link, &self.settings.room, &self.stats);
+        let mut former: Option<Air> = None;
+        let mut move_to: Option<Move> = None;
+        let mut began = Instant::now();
         let mut measure = interval(MEASURE_EVERY);
         measure.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut keyframes = vec![None; self.renditions.len()];
         loop {
             tokio::select! {
                 publication = feed.recv() => match publication {
-                    Some(publication) => {
-                        self.record(&publication);
-                        subscribers.publish(publication);
-                    }
+                    Some(publication) => self.publish(publication, &mut air, former.as_mut()),
                     None => break,
                 },
-                request = next(&mut requests) => self.answer(request, &mut subscribers, &mut tasks, &mut keyframes),
-                Some((track, known)) = subscribers.new_group() => {
-                    if self.stage.track(track).is_some_and(|track| track.needs_new_group(known)) {
-                        self.force_keyframe(track, &mut keyframes);
+                happened = air.next() => match happened {
+                    Happened::GoingAway(going) => move_to = self.follow(&going, route),
+                    Happened::Gone(reason) => return Outcome::Lost(reason),
+                    Happened::Asked(request) => self.answer(request, &mut air, &mut keyframes),
+                    Happened::NewGroup(track, known) => self.new_group(track, known, &mut keyframes),
+                },
+                happened = next(&mut former) => match (happened, former.as_mut()) {
+                    (Happened::Gone(_), _) => former = None,
+                    (Happened::Asked(request), Some(air)) => self.answer(request, air, &mut keyframes),
+                    (Happened::NewGroup(track, known), _) => self.new_group(track, known, &mut keyframes),
+                    (Happened::GoingAway(_), _) | (_, None) => {}
+                },
+                moved = arrived(&mut move_to) => match moved {
+                    Ok(link) => {
+                        tracing::info!(relay = %route.url(), "on air where the relay sent to");
+                        let next = Air::new(link, &self.settings.room, &self.stats);
+                        former = Some(std::mem::replace(&mut air, next));
+                        began = Instant::now();
+                        rate.reconnected();
                     }
-                }
-                closed = session.closed() => return Outcome::Lost(words(&closed)),
-                () = namespace.ended() => {
-                    // Where the whole session ends, that tells more.
-                    let closed = tokio::time::timeout(Duration::from_millis(100), session.closed()).await;
-                    let reason = closed.map_or_else(
-                        |_| "the relay cancelled the room's namespace".to_owned(),
-                        |closed| words(&closed),
-                    );
-                    session.close(SessionCode::NoError, "the namespace was cancelled");
-                    return Outcome::Lost(reason);
-                }
+                    Err(error) => tracing::warn!(%error, "cannot go where the relay sends to"),
+                },
                 _ = measure.tick() => {
-                    let path = session.stats();
+                    let path = air.session.stats();
                     self.stats.set_path(Some(path));
                     self.steer(rate, began.elapsed(), path);
+                    if let Some(idle) = former.take_if(|former| former.is_idle()) {
+                        idle.leave();
+                    }
                 }
             }
         }
         let end = Instant::now() + END_WITHIN;
+        let publication = self.last_catalog();
+        self.publish(publication, &mut air, former.as_mut());
+        let former = async {
+            if let Some(former) = former {
+                former.finish(end).await;
+            }
+        };
+        tokio::join!(air.finish(end), former);
+        Outcome::Ended
+    }
+
+    /// The relay goes away: where to, and how to get there while it is still served.
+    fn follow(&self, going: &GoingAway, route: &mut Route) -> Option<Move> {
+        if let Err(error) = route.send_on(std::time::Instant::now(), &going.uri) {
+            tracing::warn!(%error, "the relay goes away and is not followed");
+            return None;
+        }
+        tracing::info!(relay = %route.url(), "the relay goes away: connecting to where it sends to");
+        let settings = self.settings_for(route);
+        let mut backoff = Backoff::new((self.clock)().0);
+        Some(Box::pin(async move {
+            loop {
+                match Link::connect(&settings).await {
+                    Err(error) if !error.is_final() => tracing::debug!(%error, "not there yet"),
+                    done => return done,
+                }
+                sleep(backoff.next()).await;
+            }
+        }))
+    }
+
+    fn publish(&mut self, publication: Publication, air: &mut Air, former: Option<&mut Air>) {
+        self.record(&publication);
+        if let Some(former) = former {
+            former.publish(publication.clone());
+        }
+        air.publish(publication);
+    }
+
+    /// The catalog that says that nothing follows.
+    fn last_catalog(&self) -> Publication {
         let json = crate::catalog::ended((self.clock)()).to_json();
         let last = self.stage.track(self.catalog).and_then(|track| track.ok().largest);
         let group =
             last.map_or(package::first_group((self.clock)()), |last| shared::moqt::GroupId(last.group.0 + 1));
-        let publication = Publication { track: self.catalog, items: package::catalog(group, json).into() };
-        self.record(&publication);
-        subscribers.publish(publication);
-        subscribers.finish(end).await;
-        drained(&session, end).await;
-        session.close(SessionCode::NoError, "the broadcast has ended");
-        // The close has to leave before the process does.
-        let _ = timeout_at(end, session.closed()).await;
-        Outcome::Ended
+        Publication { track: self.catalog, items: package::catalog(group, json).into() }
+    }
+
+    fn new_group(&self, track: TrackIndex, known: GroupId, keyframes: &mut [Option<Instant>]) {
+        if self.stage.track(track).is_some_and(|track| track.needs_new_group(known)) {
+            self.force_keyframe(track, keyframes);
+        }
     }
 
     fn record(&mut self, publication: &Publication) {
@@ -210,13 +268,7 @@ impl Broadcast {
             .ok_or_else(|| format!("this broadcast has no track {name}: see its catalog"))
     }
 
-    fn answer(
-        &self,
-        request: Request,
-        subscribers: &mut Subscribers,
-        tasks: &mut JoinSet<()>,
-        keyframes: &mut [Option<Instant>],
-    ) {
+    fn answer(&self, request: Request, air: &mut Air, keyframes: &mut [Option<Instant>]) {
         match request {
             Request::Subscribe(request) => {
                 let (index, track) = match self.track(request.track()) {
@@ -231,7 +283,7 @@ impl Broadcast {
                 for item in track.newest_group() {
                     writer.push(item.clone());
                 }
-                subscribers.add(index, writer);
+                air.serve(index, writer);
             }
             Request::Fetch(request) => {
                 let (_, track) = match self.track(request.track()) {
@@ -244,14 +296,14 @@ impl Broadcast {
                     request.reject(Code::InvalidRange, "the publisher keeps the newest group only");
                     return;
                 };
-                if tasks.len() >= MAX_FETCHES {
+                if air.tasks.len() >= MAX_FETCHES {
                     request.reject(Code::ExcessiveLoad, "too many fetches at once: try again");
                     return;
                 }
                 let properties = track.properties().clone();
                 let writer = request.accept(last, shared::moqt::EndOfTrack::No, properties);
-                tasks.spawn(stage::deliver(writer, objects));
-                while tasks.try_join_next().is_some() {}
+                air.tasks.spawn(stage::deliver(writer, objects));
+                while air.tasks.try_join_next().is_some() {}
             }
             Request::TrackStatus(request) => {
                 let (_, track) = match self.track(request.track()) {
@@ -308,38 +360,23 @@ impl Broadcast {
     }
 }
 
-async fn next(requests: &mut Requests) -> Request {
-    match requests.next().await {
-        Some(request) => request,
-        // The session is over, which its own end tells better.
+/// What happens on the connection that is left; nothing, where there is none.
+async fn next(air: &mut Option<Air>) -> Happened {
+    match air {
+        Some(air) => air.next().await,
         None => std::future::pending().await,
     }
 }
 
-/// Waits until nothing has left the connection for two round trips: all was sent and acknowledged.
-async fn drained(session: &shared::moqt::Session, end: Instant) {
-    let mut sent = session.stats().sent_bytes;
-    loop {
-        let quiet = (session.stats().rtt * 2).clamp(Duration::from_millis(30), Duration::from_millis(300));
-        let next = Instant::now() + quiet;
-        if next >= end {
-            return;
+/// The connection that is made; never, where none is.
+async fn arrived(attempt: &mut Option<Move>) -> Result<Link, Error> {
+    match attempt {
+        Some(made) => {
+            let link = made.await;
+            *attempt = None;
+            link
         }
-        tokio::time::sleep_until(next).await;
-        let now = session.stats().sent_bytes;
-        // An acknowledgement or a ping may still leave.
-        if now.saturating_sub(sent) < 200 {
-            return;
-        }
-        sent = now;
-    }
-}
-
-fn words(closed: &Closed) -> String {
-    match closed.code {
-        SessionCode::NoError if closed.reason.is_empty() => "the connection ended".to_owned(),
-        SessionCode::NoError => closed.reason.clone(),
-        code => format!("{code}: {}", closed.reason),
+        None => std::future::pending().await,
     }
 }
 

@@ -6,8 +6,10 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, 
 use shared::{naming::Room, transport::Congestion};
 
 mod file;
+mod successor;
 mod value;
 
+pub use successor::Successor;
 pub use value::{ByteCount, ValueError};
 
 /// A live room's relay: takes broadcasts over Media over QUIC and forwards them to the audience.
@@ -101,6 +103,14 @@ pub struct Config {
     #[arg(long, env = "RELAY_FILL", value_name = "TIME", default_value = "5s", value_parser = value::duration)]
     pub fill: Duration,
 
+    /// Relay that publishers and viewers are sent to when this one stops; without it they come back here
+    #[arg(long, env = "RELAY_SUCCESSOR", value_name = "HOST:PORT")]
+    pub successor: Option<Successor>,
+
+    /// For how long at most those who are asked to leave may stay when the relay stops
+    #[arg(long, env = "RELAY_DRAIN", value_name = "TIME", default_value = "2s", value_parser = value::duration)]
+    pub drain: Duration,
+
     /// What to log on standard error, such as info or relay=debug,warn
     #[arg(long, env = "RELAY_LOG", value_name = "FILTER", default_value = "info")]
     pub log: String,
@@ -156,6 +166,8 @@ impl Config {
             linger: Duration::from_secs(10),
             rendezvous: Duration::from_secs(10),
             fill: Duration::from_secs(5),
+            successor: None,
+            drain: Duration::from_secs(2),
             log: "info".to_owned(),
         }
     }

@@ -56,7 +56,7 @@ impl Embedded {
     }
 
     /// Ends the broadcasts for their viewers and asks every peer to leave; sessions that do not are closed
-    /// after half a second.
+    /// soon after the time that the configuration gives them (`drain`).
     pub fn stop(&self) {
         self.relay.registry().end_all(DoneCode::GoingAway, "the relay stops");
         self.stopping.send_replace(true);

@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -86,7 +89,8 @@ impl Registry {
         recorder: Recorder,
         tasks: Tasks,
     ) -> Arc<Self> {
-        let context = media::Context { limits, metrics, recorder: recorder.clone() };
+        let is_stopping = Arc::new(AtomicBool::new(false));
+        let context = media::Context { limits, metrics, recorder: recorder.clone(), is_stopping };
         Arc::new(Self { state: Mutex::default(), changes: Changes::default(), context, tasks, recorder })
     }
 
@@ -295,6 +299,12 @@ impl Registry {
         let sources = state.sources.values().chain(state.offers.sources());
         let rooms: BTreeSet<Room> = sources.filter_map(|source| source.room().cloned()).collect();
         rooms.into_iter().collect()
+    }
+
+    /// From now on tracks are given back to their publishers when their last viewer leaves, so that publishers
+    /// may leave as well.
+    pub(crate) fn drain(&self) {
+        self.context.is_stopping.store(true, Ordering::Relaxed);
     }
 
     /// Ends every track for its viewers.

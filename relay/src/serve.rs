@@ -33,7 +33,7 @@ use crate::{
     tasks::Tasks,
 };
 
-/// How long peers get to leave by themselves after GOAWAY.
+/// How long peers get to leave once their tracks have ended.
 const FAREWELL: Duration = Duration::from_millis(500);
 /// How long each further step of stopping may take.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -220,12 +220,18 @@ impl Running {
         self.relay.metrics().to_text()
     }
 
-    /// Ends the broadcasts for their viewers, asks every peer to leave, closes, and writes all down.
+    /// Refuses new connections and asks every peer to leave (GOAWAY); what it has is served on, until all have
+    /// left or the time for that is over. Then it ends the broadcasts for those who are still there, closes,
+    /// and writes all down.
     pub async fn stop(mut self) {
-        self.relay.registry().end_all(DoneCode::GoingAway, "the relay stops");
+        self.relay.registry().drain();
         self.stopping.send_replace(true);
         let left = async { while self.connections.join_next().await.is_some() {} };
-        let _ = tokio::time::timeout(FAREWELL, left).await;
+        if tokio::time::timeout(self.relay.drain(), left).await.is_err() {
+            self.relay.registry().end_all(DoneCode::GoingAway, "the relay stops");
+            let left = async { while self.connections.join_next().await.is_some() {} };
+            let _ = tokio::time::timeout(FAREWELL, left).await;
+        }
         let closed = self.server.close(0, "the relay stops");
         let _ = tokio::time::timeout(PATIENCE, closed).await;
         let gone = async { while self.connections.join_next().await.is_some() {} };

@@ -17,7 +17,7 @@ use shared::{
         PublishRequest, Request, RequestCode, Requests, Role, Session,
     },
     naming::Room,
-    transport::{Connection, Incoming, Server},
+    transport::{Connection, Incoming, Kind, Server},
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, watch},
@@ -29,6 +29,7 @@ use tracing::Instrument;
 use crate::{
     Config,
     analytics::recorder::Recorder,
+    config::Successor,
     metrics::{Counted, Metrics},
     registry::Registry,
 };
@@ -45,8 +46,8 @@ const MAX_OFFERS: usize = 256;
 const MAX_NAMESPACES: usize = 64;
 /// How often a session's totals are written down.
 const TOTALS_EVERY: Duration = Duration::from_secs(1);
-/// How long a peer may take to leave after GOAWAY.
-const GOAWAY_TIMEOUT: Duration = Duration::from_millis(400);
+/// How much longer than what it is told a peer may in fact stay after GOAWAY: its tracks are ended first.
+const GRACE: Duration = Duration::from_millis(400);
 
 /// What all connections share.
 #[derive(Debug)]
@@ -57,6 +58,8 @@ pub(crate) struct Relay {
     rooms: Vec<Room>,
     is_open: bool,
     max_enumerated: usize,
+    successor: Option<Successor>,
+    drain: Duration,
     places: Arc<Semaphore>,
     stop: watch::Receiver<bool>,
     sessions: AtomicU64,
@@ -77,6 +80,8 @@ impl Relay {
             rooms: config.rooms.clone(),
             is_open: config.open,
             max_enumerated: config.max_enumerated,
+            successor: config.successor.clone(),
+            drain: config.drain,
             places: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
             stop,
             sessions: AtomicU64::new(0),
@@ -89,6 +94,11 @@ impl Relay {
 
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// How long at most peers may stay when the relay stops.
+    pub(crate) fn drain(&self) -> Duration {
+        self.drain
     }
 
     /// Whether a namespace may be published here; otherwise why not.
@@ -132,21 +142,26 @@ impl Relay {
     }
 }
 
-/// Takes connections until the server is closed or the relay stops; owns the tasks of all of them.
+/// Takes connections until the server is closed; once the relay stops, refuses new ones until the last that
+/// it has is over. Owns the tasks of all of them.
 pub(crate) async fn accept(server: Arc<Server>, relay: Arc<Relay>) {
     let mut connections = JoinSet::new();
     let mut stop = relay.stop.clone();
-    let stopping = async move {
-        let _ = stop.wait_for(|stop| *stop).await;
-    };
-    tokio::pin!(stopping);
-    loop {
+    let mut is_stopping = *stop.borrow_and_update();
+    while !(is_stopping && connections.is_empty()) {
         let incoming = tokio::select! {
             incoming = server.accept() => incoming,
             Some(_) = connections.join_next() => continue,
-            () = &mut stopping => None,
+            _ = stop.wait_for(|stop| *stop), if !is_stopping => {
+                is_stopping = true;
+                continue;
+            }
         };
         let Some(incoming) = incoming else { break };
+        if is_stopping {
+            // Dropping it refuses the connection.
+            continue;
+        }
         match Arc::clone(&relay.places).try_acquire_owned() {
             Ok(place) => {
                 let span = tracing::info_span!("connection", remote = %incoming.remote_addr());
@@ -191,6 +206,7 @@ pub(crate) async fn run(connection: Connection, relay: &Arc<Relay>) -> Result<()
     tracing::info!(session = id.0, transport = transport_name(kind), "session");
     let mut peer = Peer {
         id,
+        kind,
         session,
         relay: Arc::clone(relay),
         subscriptions: Arc::new(Semaphore::new(MAX_SUBSCRIPTIONS)),
@@ -210,6 +226,7 @@ pub(crate) async fn run(connection: Connection, relay: &Arc<Relay>) -> Result<()
 /// One session's state.
 struct Peer {
     id: SessionId,
+    kind: Kind,
     session: Session,
     relay: Arc<Relay>,
     subscriptions: Arc<Semaphore>,
@@ -241,7 +258,9 @@ impl Peer {
                 closed = &mut closed => return closed,
                 () = &mut stopping, if !is_stopping => {
                     is_stopping = true;
-                    session.goaway("", GOAWAY_TIMEOUT);
+                    let successor = self.relay.successor.as_ref();
+                    let uri = successor.map(|successor| successor.uri(self.kind)).unwrap_or_default();
+                    session.goaway(&uri, self.relay.drain + GRACE);
                 }
                 _ = totals.tick() => {
                     let traffic = self.traffic();

@@ -6,6 +6,7 @@ mod examples;
 mod film;
 mod foreign;
 mod interop;
+mod migration;
 mod outage;
 mod priorities;
 mod records;

@@ -49,7 +49,7 @@ async fn watch(
         all
     };
     let stay = async {
-        let turn = driver.stay(&session, Kind::Memory).await;
+        let turn = driver.stay(Link::new(session, Kind::Memory)).await;
         drop(driver);
         turn
     };

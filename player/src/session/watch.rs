@@ -9,22 +9,19 @@ use shared::{
         DoneCode, Fetch, FetchItem, GroupId, Item, Object, Priority, Received, Refused, Session,
         SubscribeOptions, Subscription,
     },
-    transport::Kind,
 };
 use tokio::{
     task::JoinSet,
     time::{Instant, MissedTickBehavior, interval},
 };
 
-use super::{Control, Driver, Event, FeedId, Leave, SoundFeed, Turn, VideoFeed, catalog, until};
+use super::{
+    Control, Driver, Event, FeedId, Leave, SoundFeed, Turn, VideoFeed, catalog,
+    feed::Feed,
+    moving::{Arrival, Link, Move, arrived},
+    until,
+};
 use crate::{rendition, state::State};
-
-/// A media track that is subscribed to.
-struct Feed {
-    id: FeedId,
-    name: String,
-    subscription: Subscription,
-}
 
 /// The tracks of a broadcast that are asked for or play.
 #[derive(Default)]
@@ -43,12 +40,17 @@ struct Feeds {
 enum Role {
     Video,
     Sound,
+    /// The same track as before, at another relay.
+    Again(FeedId),
 }
 
 /// Past this time without a catalog the room is held to be not on air.
 const CATALOG_TIMEOUT: Duration = Duration::from_secs(5);
 /// What is under way at the end may take this long.
 const LAST_OBJECTS: Duration = Duration::from_millis(1500);
+/// Urgency of pictures and, before them, of sound.
+const VIDEO: Priority = Priority(64);
+const SOUND: Priority = Priority(32);
 /// A keyframe is asked for at most this often.
 const BETWEEN_KEYFRAMES: Duration = Duration::from_secs(1);
 
@@ -56,8 +58,7 @@ impl Driver {
     /// Watches a broadcast until it ends, is interrupted, or the viewer leaves.
     pub(super) async fn watch(
         &mut self,
-        session: &Session,
-        kind: Kind,
+        link: &mut Link,
         mut catalog_track: Subscription,
         fetch: Result<Fetch, Refused>,
     ) -> anyhow::Result<Turn> {
@@ -67,6 +68,8 @@ impl Driver {
         let mut give_up = Some(Instant::now() + CATALOG_TIMEOUT);
         let mut ending = false;
         let mut asked: Option<Instant> = None;
+        let mut moving: Option<Move> = None;
+        let mut former: Option<Link> = None;
         let mut seconds = interval(Duration::from_secs(1));
         seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -76,7 +79,7 @@ impl Driver {
                     Some(Control::Viewport(size)) => {
                         self.viewport = Some(size);
                         if let Some(catalog) = reader.catalog() {
-                            self.choose(session, catalog, &mut feeds)?;
+                            self.choose(&link.session, catalog, &mut feeds)?;
                         }
                     }
                     Some(Control::Switched(id)) => feeds.switched(id),
@@ -89,7 +92,7 @@ impl Driver {
                 },
                 object = catalog_object(&mut catalog_track, &mut fetch) => match object {
                     FromCatalog::Object(object) => {
-                        if !self.catalog(session, &mut reader, &object, &mut feeds).await? {
+                        if !self.catalog(&link.session, &mut reader, &object, &mut feeds).await? {
                             continue;
                         }
                         let complete = reader.catalog().is_some_and(|catalog| catalog.is_complete);
@@ -131,9 +134,27 @@ impl Driver {
                     self.pass(received, &mut feeds.sound).await;
                 }
                 _ = seconds.tick() => {
-                    let _ = self.events.send(Event::Path(kind, session.stats())).await;
+                    let _ = self.events.send(Event::Path(link.kind, link.session.stats())).await;
+                    if !feeds.need_former()
+                        && let Some(spent) = former.take()
+                    {
+                        spent.leave();
+                    }
                 }
-                closed = session.closed() => {
+                Some(going) = link.session.going_away(), if !link.is_leaving => {
+                    link.is_leaving = true;
+                    moving = self.follow(&going).then(|| self.arrive());
+                }
+                arrival = arrived(&mut moving) => {
+                    let Arrival { link: next, catalog, past } = arrival;
+                    tracing::info!(relay = %self.route.url(), "watching where the relay sent to");
+                    former = Some(std::mem::replace(link, next));
+                    (catalog_track, fetch) = (catalog, past.ok());
+                    if let Some(catalog) = reader.catalog() {
+                        self.ask_again(&link.session, catalog, &mut feeds);
+                    }
+                }
+                closed = link.session.closed() => {
                     return Ok(if ending { Turn::Leave(Leave::Ended) } else { Turn::Lost(closed.reason) });
                 }
                 () = until(give_up) => {
@@ -207,10 +228,27 @@ impl Driver {
         Ok(())
     }
 
+    /// Asks another relay for the tracks that play, and for what was not answered yet.
+    fn ask_again(&self, session: &Session, catalog: &Catalog, feeds: &mut Feeds) {
+        feeds.requests = JoinSet::new();
+        let track = |name: &str| catalog.tracks.iter().find(|track| track.name == name);
+        let playing: Vec<_> = feeds.all().map(|feed| (Role::Again(feed.id), feed.name.clone())).collect();
+        let has = |name: &String| playing.iter().any(|(_, playing)| playing == name);
+        let wanted = [(Role::Video, &feeds.wanted_video), (Role::Sound, &feeds.wanted_sound)];
+        let unanswered = wanted.into_iter().filter_map(|(role, name)| Some((role, name.clone()?)));
+        let unanswered: Vec<_> = unanswered.filter(|(_, name)| !has(name)).collect();
+        for (role, name) in playing.iter().chain(&unanswered) {
+            if let Some(track) = track(name) {
+                self.ask(session, *role, track, feeds);
+            }
+        }
+    }
+
     fn ask(&self, session: &Session, role: Role, track: &Track, feeds: &mut Feeds) {
         let priority = match role {
-            Role::Video => Priority(64),
-            Role::Sound => Priority(32),
+            Role::Sound => SOUND,
+            Role::Again(id) if feeds.sound.as_ref().is_some_and(|sound| sound.id == id) => SOUND,
+            Role::Video | Role::Again(_) => VIDEO,
         };
         let options = SubscribeOptions { priority, ..SubscribeOptions::default() };
         let (session, track) = (session.clone(), track.clone());
@@ -233,9 +271,16 @@ impl Driver {
                 return role != Role::Video || feeds.video.is_some();
             }
         };
+        if let Role::Again(id) = role {
+            // One that was replaced meanwhile needs nothing any more.
+            if let Some(feed) = feeds.all_mut().find(|feed| feed.id == id) {
+                feed.move_to(subscription);
+            }
+            return true;
+        }
         let id = self.new_feed();
         let largest = subscription.ok().largest;
-        let feed = Feed { id, name: track.name.clone(), subscription };
+        let feed = Feed::new(id, track.name.clone(), subscription);
         match role {
             Role::Video if feeds.wanted_video.as_ref() != Some(&track.name) => {}
             Role::Video => {
@@ -250,6 +295,8 @@ impl Driver {
                 let _ = self.events.send(Event::Sound(SoundFeed { id, largest })).await;
                 feeds.sound = Some(feed);
             }
+            // Taken above.
+            Role::Again(_) => {}
         }
         true
     }
@@ -277,6 +324,20 @@ impl Driver {
 }
 
 impl Feeds {
+    fn all(&self) -> impl Iterator<Item = &Feed> {
+        [&self.video, &self.upcoming, &self.sound].into_iter().flatten()
+    }
+
+    fn all_mut(&mut self) -> impl Iterator<Item = &mut Feed> {
+        [&mut self.video, &mut self.upcoming, &mut self.sound].into_iter().flatten()
+    }
+
+    /// Whether something still comes, or may come, from the relay that is left. To be asked now and then.
+    fn need_former(&mut self) -> bool {
+        let needing = self.all_mut().map(Feed::needs_former).filter(|needs| *needs).count();
+        needing > 0 || !self.requests.is_empty()
+    }
+
     fn switched(&mut self, id: FeedId) {
         if self.upcoming.as_ref().is_some_and(|feed| feed.id == id) {
             self.video = self.upcoming.take();
@@ -286,7 +347,7 @@ impl Feeds {
     fn ask_for_keyframe(&self, id: FeedId, after: GroupId) {
         if let Some(feed) = self.video.as_ref().filter(|feed| feed.id == id) {
             tracing::debug!(track = feed.name, group = after.0, "asking for a keyframe");
-            feed.subscription.request_new_group(after);
+            feed.subscription().request_new_group(after);
         }
     }
 
@@ -298,7 +359,7 @@ impl Feeds {
 /// The next thing of a feed; never, where there is none.
 async fn receive(feed: &mut Option<Feed>) -> Option<Received> {
     match feed {
-        Some(feed) => feed.subscription.recv().await,
+        Some(feed) => feed.next().await,
         None => std::future::pending().await,
     }
 }

@@ -69,6 +69,11 @@ impl Subscribers {
         });
     }
 
+    /// Whether none has a subscription.
+    pub(super) fn are_gone(&self) -> bool {
+        self.all.iter().all(|subscriber| subscriber.items.is_closed())
+    }
+
     /// The next wish for a new group, with the largest that the subscriber knows.
     pub(super) async fn new_group(&mut self) -> Option<(TrackIndex, GroupId)> {
         self.wishes.recv().await

@@ -9,6 +9,12 @@ use shared::transport::Congestion;
 #[error("{0}")]
 pub struct ValueError(String);
 
+impl ValueError {
+    pub(super) fn new(text: String) -> Self {
+        Self(text)
+    }
+}
+
 /// A number of bytes, written as `1048576`, `512K`, `16M` or `1G` (powers of 1,024).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ByteCount(pub usize);

@@ -1,6 +1,9 @@
 //! A track's task: takes items from its publisher and commands of its viewers, and owns all between.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
 
 use shared::{
     event::{BroadcastId, Fact},
@@ -368,16 +371,21 @@ impl Ingest {
         self.fanout.count();
         self.tell();
         let is_kept = match self.keep {
-            Keep::Always => is_open,
+            Keep::Always => is_open && !self.is_stopping(),
             Keep::WhileWatched => false,
-            Keep::WhileOffered => true,
+            Keep::WhileOffered => !self.is_stopping(),
         };
         if !is_kept && self.is_lonely() && shelf.leave(&self.commands) { Next::End } else { Next::Go }
     }
 
     /// Whether nobody was there for the linger time.
     fn is_lonely(&self) -> bool {
-        self.fanout.is_empty() && now().duration_since(self.lonely_since) >= self.context.limits.linger
+        let linger = if self.is_stopping() { Duration::ZERO } else { self.context.limits.linger };
+        self.fanout.is_empty() && now().duration_since(self.lonely_since) >= linger
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.context.is_stopping.load(Ordering::Relaxed)
     }
 
     /// Whether the publisher is to send objects.

@@ -13,7 +13,10 @@
 //! | `new_group` | merges and limits what viewers ask of the publisher (pure) |
 //! | `summary` | the one track that is made here |
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use shared::moqt::{
     DoneCode, FetchRequest, Item, PublishRequest, Redirect, Refused, RequestCode, Session, SubscribeOk,
@@ -75,6 +78,8 @@ pub(crate) struct Context {
     pub(crate) limits: Limits,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) recorder: Recorder,
+    /// Whether the relay stops: what has no viewers is given back at once.
+    pub(crate) is_stopping: Arc<AtomicBool>,
 }
 
 /// Where a track's items come from.

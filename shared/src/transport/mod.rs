@@ -5,6 +5,7 @@
 //! | [`tls`] | identities, certificate hashes, whom to trust |
 //! | [`memory`] | a connection inside this process, for tests |
 //! | `client`, `server` | how connections come about |
+//! | `route` | where to connect, and where relays send to |
 //! | `connection`, `stream` | what they do, polled and without copying bytes |
 //! | `codes` | stream codes on the wire |
 //! | `comeback` | what a server does about its connections from before a crash |
@@ -18,6 +19,7 @@ mod comeback;
 mod connection;
 mod floor;
 pub mod memory;
+mod route;
 mod server;
 mod socket;
 mod stream;
@@ -27,6 +29,7 @@ mod tuning;
 pub use self::{
     client::{ClientConfig, connect},
     connection::Connection,
+    route::{Route, RouteError},
     server::{Incoming, Server, ServerConfig},
     stream::{RecvStream, SendStream, StreamError},
 };
