@@ -26,7 +26,7 @@ use super::{
     AuthToken, Fetch, FetchOptions, FetchRange, GoingAway, Namespace, NamespaceSubscription, PublishOffer,
     PublishedNamespace, Refused, RequestCode, Requests, SessionCode, SubscribeOptions, Subscription,
     TrackName, TrackStatusOk, TrackWriter, TracksOptions, TracksSubscription,
-    session::{Peer, Stream},
+    session::{Peer, Stream, inbox::Inbox},
     track::{IMPLEMENTATION, Inquiry},
     wire::WireFetchRange,
 };
@@ -192,8 +192,15 @@ pub(crate) struct Shared {
     wishes: Arc<Mutex<Wishes>>,
     calls: mpsc::Sender<calls::Sent>,
     peer: OnceLock<Peer>,
-    closed: watch::Receiver<Option<SessionError>>,
-    going: watch::Receiver<Option<GoingAway>>,
+    standing: watch::Receiver<Standing>,
+}
+
+/// How a session stands, once that changed.
+#[derive(Debug, Default)]
+struct Standing {
+    /// The peer asked to leave.
+    going: Option<GoingAway>,
+    closed: Option<SessionError>,
 }
 
 /// What the application wants of the session as a whole.
@@ -224,9 +231,10 @@ pub async fn start(connection: Connection, config: Config) -> Result<(Session, R
     let bell = Arc::new(Bell::default());
     let wishes = Arc::new(Mutex::new(Wishes::default()));
     let (call_sender, calls) = mpsc::channel(MAX_CALLS);
-    let (request_sender, requests) = mpsc::channel(config.max_pending_requests.max(1));
-    let (closed_sender, closed) = watch::channel(None);
-    let (going_sender, going) = watch::channel(None);
+    let mut requests = Inbox::default();
+    requests.limit(usize::MAX, config.max_pending_requests);
+    let requests = Arc::new(Mutex::new(requests));
+    let (standing_sender, standing) = watch::channel(Standing::default());
     let (ready_sender, ready) = oneshot::channel();
     let shared = Arc::new(Shared {
         connection: connection.clone(),
@@ -235,11 +243,9 @@ pub async fn start(connection: Connection, config: Config) -> Result<(Session, R
         wishes: Arc::clone(&wishes),
         calls: call_sender,
         peer: OnceLock::new(),
-        closed,
-        going,
+        standing,
     });
-    let ends =
-        task::Ends { wishes, calls, requests: request_sender, closed: closed_sender, going: going_sender };
+    let ends = task::Ends { wishes, calls, requests: Arc::clone(&requests), standing: standing_sender };
     let is_real = connection.kind() != Kind::Memory;
     let grease = config.grease.map(|given| if is_real { vary() } else { given });
     let config = Config { grease, ..config };
@@ -264,7 +270,7 @@ fn vary() -> Grease {
 impl Shared {
     /// Why the session is over, where it is.
     fn error(&self) -> SessionError {
-        self.closed.borrow().clone().unwrap_or_else(|| SessionError {
+        self.standing.borrow().closed.clone().unwrap_or_else(|| SessionError {
             code: SessionCode::InternalError,
             reason: "the session's task is gone".to_owned(),
         })
@@ -450,9 +456,10 @@ impl Session {
     /// requests are refused here with GOING_AWAY, and so are those that the peer did not handle before.
     /// `None` where the session ended first.
     pub async fn going_away(&self) -> Option<GoingAway> {
-        let mut going = self.shared.going.clone();
-        let going = going.wait_for(Option::is_some).await;
-        going.ok().and_then(|going| going.clone())
+        let mut standing = self.shared.standing.clone();
+        let changed =
+            standing.wait_for(|standing| standing.going.is_some() || standing.closed.is_some()).await;
+        changed.ok().and_then(|standing| standing.going.clone())
     }
 
     /// Waits until all that writers ended with `done` has reached the peer, streams and PUBLISH_DONE,
@@ -472,8 +479,8 @@ impl Session {
 
     /// Waits until the session is over.
     pub async fn closed(&self) -> Closed {
-        let mut closed = self.shared.closed.clone();
-        let _ = closed.wait_for(Option::is_some).await;
+        let mut standing = self.shared.standing.clone();
+        let _ = standing.wait_for(|standing| standing.closed.is_some()).await;
         let SessionError { code, reason } = self.shared.error();
         Closed { code, reason }
     }

@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc::error::TrySendError;
-
-use super::{aside::Aside, bell::Port, calls::Reply, clock::now, task::Task};
+use super::{
+    aside::Aside,
+    bell::{Port, lock},
+    calls::Reply,
+    clock::now,
+    task::Task,
+};
 use crate::moqt::{
     DoneCode, FetchItem, FetchRequest, NamespaceEvent, NamespaceRequest, NamespaceSubscriptionRequest,
     Priority, PublishRequest, Received, Refused, Request, RequestCode, ResetCode, SubscribeOk,
@@ -552,15 +556,14 @@ impl Task {
         };
         handle.aside().set_tokens(self.core.take_tokens(stream));
         self.handles.insert(stream, handle);
-        match self.ends.requests.try_send(Box::new(request)) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_)) => {
-                let reason = "too many requests wait to be answered: try again later";
-                self.core.refuse(stream, RequestCode::ExcessiveLoad, reason);
-            }
-            Err(TrySendError::Closed(_)) => {
-                self.core.refuse(stream, RequestCode::NotSupported, "this side takes no requests");
-            }
+        let mut waiting = lock(&self.ends.requests);
+        if waiting.is_left() {
+            self.core.refuse(stream, RequestCode::NotSupported, "this side takes no requests");
+        } else if waiting.is_full() {
+            let reason = "too many requests wait to be answered: try again later";
+            self.core.refuse(stream, RequestCode::ExcessiveLoad, reason);
+        } else {
+            waiting.push(Box::new(request), 0);
         }
     }
 }

@@ -12,7 +12,7 @@ use std::{
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
-    Config, DataLimits, SessionError, Wishes,
+    Config, DataLimits, SessionError, Standing, Wishes,
     bell::{Bell, Ring, Target, lock},
     calls::Sent,
     clock::now,
@@ -23,8 +23,8 @@ use super::{
 };
 use crate::{
     moqt::{
-        GoingAway, Request, SessionCode,
-        session::{Core, Input, Output, Peer, Stream, outbox::Budget},
+        Request, SessionCode,
+        session::{Core, Input, Output, Peer, Stream, inbox::Inbox, outbox::Budget},
     },
     transport::{Connection, ConnectionError, Kind, RecvStream, SendStream},
 };
@@ -39,10 +39,9 @@ type Bidi = Result<(SendStream, RecvStream), ConnectionError>;
 pub(super) struct Ends {
     pub(super) wishes: Arc<Mutex<Wishes>>,
     pub(super) calls: mpsc::Receiver<Sent>,
-    /// Boxed for the same reason as calls.
-    pub(super) requests: mpsc::Sender<Box<Request>>,
-    pub(super) closed: watch::Sender<Option<SessionError>>,
-    pub(super) going: watch::Sender<Option<GoingAway>>,
+    /// The peer's requests that the application has not looked at.
+    pub(super) requests: Arc<Mutex<Inbox<Box<Request>>>>,
+    pub(super) standing: watch::Sender<Standing>,
 }
 
 /// Drives a session until it is over.
@@ -212,7 +211,7 @@ impl Task {
                 Output::Asked(stream, asked) => self.asked(stream, asked),
                 Output::Tell(stream, event) => self.tell(stream, event),
                 Output::GoingAway(going) => {
-                    self.ends.going.send_replace(Some(going));
+                    self.ends.standing.send_modify(|standing| standing.going = Some(going));
                 }
                 Output::Close(error) => self.over = self.over.take().or(Some(error)),
             }
@@ -366,6 +365,8 @@ impl Task {
                 Poll::Ready(Err(_)) | Poll::Pending => return,
             }
         }
+        // Little is said there, so that its place is not kept.
+        self.control_out = VecDeque::new();
         let stopped = control.poll_stopped(&mut cx);
         if let Poll::Ready(Some(_)) = stopped {
             self.core.close(SessionCode::ProtocolViolation, "the peer stopped the control stream");
@@ -414,13 +415,14 @@ impl Task {
     }
 
     fn finish(&mut self, error: &SessionError) {
-        if self.ends.closed.borrow().is_some() {
+        if self.ends.standing.borrow().closed.is_some() {
             return;
         }
-        self.ends.closed.send_replace(Some(error.clone()));
+        self.ends.standing.send_modify(|standing| standing.closed = Some(error.clone()));
         self.bell.silence();
         self.ready = None;
         self.ends.calls.close();
+        lock(&self.ends.requests).end();
         for handle in std::mem::take(&mut self.handles).into_values() {
             handle.fail(error.clone().into());
         }

@@ -68,7 +68,8 @@ impl<T> Inbox<T> {
         (self.max_bytes, self.max_items) = (bytes.max(1), items.max(1));
     }
 
-    fn is_full(&self) -> bool {
+    /// Whether no more is to be appended.
+    pub(crate) fn is_full(&self) -> bool {
         self.bytes >= self.most_bytes() || self.queue.len() >= self.max_items
     }
 

@@ -286,7 +286,12 @@ impl Core {
         let done = match input {
             Input::Control(bytes) => {
                 self.control.extend_from_slice(&bytes);
-                self.read_control()
+                let done = self.read_control();
+                if self.control.is_empty() {
+                    // Little is said there, so that its place is not kept.
+                    self.control = BytesMut::new();
+                }
+                done
             }
             Input::ControlEnded => Err(violation("the peer ended its control stream")),
             Input::Opened(stream) => {

@@ -1,8 +1,11 @@
 //! The peer's requests, before they are answered.
 
-use std::{future::poll_fn, sync::Arc, time::Duration};
-
-use tokio::sync::mpsc;
+use std::{
+    future::poll_fn,
+    sync::{Arc, Mutex},
+    task::Poll,
+    time::Duration,
+};
 
 use super::{
     EndOfTrack, FetchWriter, Life, NamespaceWriter, PublishRequest, PublishedNamespace, SubscribeOk,
@@ -10,10 +13,14 @@ use super::{
 };
 use crate::moqt::{
     AuthToken, GroupOrder, Location, Namespace, Priority, Properties, RequestCode, TrackName,
-    driver::{Shared, bell::Port},
+    driver::{
+        Shared,
+        bell::{Port, lock},
+    },
     session::{
         FetchAsked,
         fetchbox::{Answer, Fetchbox},
+        inbox::{Inbox, Popped},
         outbox::Outbox,
     },
 };
@@ -22,19 +29,30 @@ use crate::moqt::{
 /// answered EXCESSIVE_LOAD. Dropping it refuses all that follow.
 #[derive(Debug)]
 pub struct Requests {
-    requests: mpsc::Receiver<Box<Request>>,
+    waiting: Arc<Mutex<Inbox<Box<Request>>>>,
     /// Keeps the session open.
     _session: Arc<Shared>,
 }
 
 impl Requests {
-    pub(crate) fn new(requests: mpsc::Receiver<Box<Request>>, session: Arc<Shared>) -> Self {
-        Self { requests, _session: session }
+    pub(crate) fn new(waiting: Arc<Mutex<Inbox<Box<Request>>>>, session: Arc<Shared>) -> Self {
+        Self { waiting, _session: session }
     }
 
-    /// The next request; `None` once the session is closed.
+    /// The next request; `None` once the session is closed. Cancelling it loses nothing.
     pub async fn next(&mut self) -> Option<Request> {
-        self.requests.recv().await.map(|request| *request)
+        poll_fn(|cx| match lock(&self.waiting).pop(cx.waker()) {
+            Popped::Item { item, .. } => Poll::Ready(Some(*item)),
+            Popped::Empty => Poll::Pending,
+            Popped::Ended => Poll::Ready(None),
+        })
+        .await
+    }
+}
+
+impl Drop for Requests {
+    fn drop(&mut self) {
+        lock(&self.waiting).leave();
     }
 }
 

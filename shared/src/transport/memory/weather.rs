@@ -82,7 +82,8 @@ impl At {
 
     pub(super) async fn reached(self) {
         if let Some(at) = self.0 {
-            tokio::time::sleep_until(at).await;
+            // Boxed, since few wait at all and those who may are many.
+            Box::pin(tokio::time::sleep_until(at)).await;
         }
     }
 }
