@@ -67,6 +67,9 @@ pub(crate) struct Cli {
     /// Loudness in percent [default: 100].
     #[arg(long, env = "PLAYER_VOLUME")]
     volume: Option<u8>,
+    /// Write what QUIC and MoQT do into this folder, as qlog, a file for each connection.
+    #[arg(long, env = "PLAYER_QLOG", value_name = "DIR")]
+    qlog: Option<PathBuf>,
     /// Read settings from this TOML file.
     #[arg(long, env = "PLAYER_CONFIG", value_name = "FILE.toml")]
     config: Option<PathBuf>,
@@ -90,6 +93,7 @@ struct File {
     insecure: Option<bool>,
     cert_hash: Option<String>,
     volume: Option<u8>,
+    qlog: Option<PathBuf>,
 }
 
 /// Where the picture is shown.
@@ -162,6 +166,8 @@ pub struct Config {
     pub trust: tls::Trust,
     /// Loudness from 0 to 1.
     pub volume: f32,
+    /// Folder of the qlog files.
+    pub qlog: Option<PathBuf>,
 }
 
 /// A setting that cannot be used: exit code 2.
@@ -209,6 +215,7 @@ impl Config {
             },
             trust: trust(cli.insecure.or(file.insecure), cli.cert_hash.or(file.cert_hash).as_deref())?,
             volume: f32::from(cli.volume.or(file.volume).unwrap_or(100).min(100)) / 100.0,
+            qlog: cli.qlog.or(file.qlog),
         };
         if config.display == DisplayKind::Terminal && config.stats.is_some() {
             return Err(ConfigError(

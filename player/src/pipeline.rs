@@ -15,6 +15,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use shared::{qlog, transport::Watcher};
 use tokio::{
     runtime,
     sync::mpsc::{self, error::TryRecvError},
@@ -42,6 +43,15 @@ const MOST_CONTROLS: usize = 32;
 /// # Errors
 /// What went wrong and what to do, in words for a person.
 pub fn run(config: Config, started: Instant) -> anyhow::Result<()> {
+    let qlog = qlog::Folder::given(config.qlog.as_deref(), "player")?;
+    let result = watch(config, started, qlog.as_ref().map(qlog::Folder::watcher));
+    if let Some(qlog) = qlog {
+        qlog.finish();
+    }
+    result
+}
+
+fn watch(config: Config, started: Instant, watcher: Option<Arc<dyn Watcher>>) -> anyhow::Result<()> {
     let clock = Clock::new();
     let config = Arc::new(config);
     let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
@@ -51,7 +61,7 @@ pub fn run(config: Config, started: Instant) -> anyhow::Result<()> {
     let recorder = Recorder::open(config.record.clone(), config.record_audio.clone())?;
 
     runtime.spawn(leave_in_time(config.duration.map(|duration| started + duration), control.clone()));
-    runtime.spawn(Driver::new(Arc::clone(&config), clock, events, controls).run());
+    runtime.spawn(Driver::new(Arc::clone(&config), clock, events, controls, watcher).run());
 
     let volume = Volume::new(config.volume);
     let viewer =

@@ -10,7 +10,7 @@ use shared::{
         Priority, Refused, RequestCode, Session, SubscribeOptions, Subscription,
     },
     naming::Room,
-    transport::{self, Kind, PathStats, Route},
+    transport::{self, Kind, PathStats, Route, Watcher},
 };
 use tokio::{
     sync::mpsc,
@@ -120,6 +120,8 @@ pub(crate) struct Driver {
     control: mpsc::Receiver<Control>,
     viewport: Option<Resolution>,
     next_feed: u64,
+    /// Who looks at the connections.
+    watcher: Option<Arc<dyn Watcher>>,
     route: Route,
     /// Whether the room was on air since the start.
     was_on_air: bool,
@@ -142,9 +144,20 @@ impl Driver {
         clock: Clock,
         events: mpsc::Sender<Event>,
         control: mpsc::Receiver<Control>,
+        watcher: Option<Arc<dyn Watcher>>,
     ) -> Self {
         let route = Route::new(config.relay.clone());
-        Self { config, clock, events, control, viewport: None, next_feed: 0, route, was_on_air: false }
+        Self {
+            config,
+            clock,
+            events,
+            control,
+            viewport: None,
+            next_feed: 0,
+            watcher,
+            route,
+            was_on_air: false,
+        }
     }
 
     /// Runs until the viewer leaves or the broadcast ends, and tells the playback so.
@@ -159,7 +172,7 @@ impl Driver {
         loop {
             self.tell(State::Connecting).await;
             let attempt = tokio::select! {
-                attempt = connect(&self.config, self.route.url()) => attempt,
+                attempt = connect(&self.config, self.watcher.clone(), self.route.url()) => attempt,
                 () = quit(&mut self.control, &mut self.viewport) => return Ok(Leave::Quit),
             };
             match attempt {
@@ -272,12 +285,12 @@ fn is_about_access(code: RequestCode) -> bool {
 }
 
 /// Connects and sets a session up. Requests of the relay are refused: a player serves nothing.
-async fn connect(config: &Config, relay: &Url) -> anyhow::Result<Link> {
+async fn connect(config: &Config, watcher: Option<Arc<dyn Watcher>>, relay: &Url) -> anyhow::Result<Link> {
     let mut url = relay.clone();
     if let Some(token) = &config.token {
         url.query_pairs_mut().append_pair("token", token);
     }
-    let client = transport::ClientConfig { trust: config.trust.clone(), ..Default::default() };
+    let client = transport::ClientConfig { trust: config.trust.clone(), watcher, ..Default::default() };
     let connection =
         transport::connect(&url, &client).await.with_context(|| format!("no connection to {relay}"))?;
     let kind = connection.kind();

@@ -96,6 +96,10 @@ pub struct Config {
         value_parser = congestion)]
     pub congestion: Congestion,
 
+    /// Write what QUIC and MoQT do into this folder, as qlog, a file for each connection
+    #[arg(long, env = "PUBLISHER_QLOG", value_name = "DIR")]
+    pub qlog: Option<PathBuf>,
+
     /// TOML file with the same options as keys; the command line and the environment come first
     #[arg(long, env = "PUBLISHER_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -146,13 +150,13 @@ impl Config {
     }
 
     /// Trust and congestion control.
-    pub fn transport(&self) -> ClientConfig {
+    pub(crate) fn transport(&self) -> ClientConfig {
         let trust = match (self.insecure, self.cert_hash.as_slice()) {
             (true, _) => Trust::Anything,
             (false, []) => Trust::System,
             (false, hashes) => Trust::Hashes(hashes.to_vec()),
         };
-        ClientConfig { trust, congestion: self.congestion }
+        ClientConfig { trust, congestion: self.congestion, watcher: None }
     }
 }
 

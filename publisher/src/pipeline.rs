@@ -24,6 +24,8 @@ use anyhow::{Context as _, Result, anyhow};
 use shared::{
     media::{Picture, Timestamp, VideoCodec},
     moqt::GroupId,
+    qlog,
+    transport::{ClientConfig, Watcher},
 };
 use tokio::{
     sync::{mpsc, oneshot},
@@ -53,8 +55,17 @@ use workers::{Capture, Lane, Rendition};
 ///
 /// # Errors
 /// With one message that says what failed and what to do: a source that cannot be opened or breaks off, a
-/// relay that is not there at the start, one that refuses the room.
+/// relay that is not there at the start, one that refuses the room, a folder that cannot be written to.
 pub async fn run(config: &Config) -> Result<()> {
+    let qlog = qlog::Folder::given(config.qlog.as_deref(), "publisher")?;
+    let result = broadcast(config, qlog.as_ref().map(qlog::Folder::watcher)).await;
+    if let Some(qlog) = qlog {
+        qlog.finish();
+    }
+    result
+}
+
+async fn broadcast(config: &Config, watcher: Option<Arc<dyn Watcher>>) -> Result<()> {
     let sources = capture::open(config)?;
     let start = wall_clock();
     let first_group = package::first_group(start);
@@ -75,7 +86,7 @@ pub async fn run(config: &Config) -> Result<()> {
         relay: config.relay.clone(),
         room: config.room.clone(),
         token: config.token.clone(),
-        transport: config.transport(),
+        transport: ClientConfig { watcher, ..config.transport() },
     };
     let link = Link::connect(&settings).await?;
     tracing::info!(relay = %config.relay, room = %config.room, "on air");

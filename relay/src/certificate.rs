@@ -138,7 +138,8 @@ mod tests {
         let origin = Origin::SelfMade(folder.path().to_owned(), Vec::new());
         let identity = origin.load(SystemTime::now()).expect("a certificate");
         let listen = "127.0.0.1:0".parse().expect("an address");
-        let config = ServerConfig { listen, identity: identity.clone(), congestion: Congestion::Bbr };
+        let config =
+            ServerConfig { listen, identity: identity.clone(), congestion: Congestion::Bbr, watcher: None };
         let server = Arc::new(Server::bind(&config).expect("a server"));
         let (shown, seen) = show(&identity);
         let first = *seen.borrow();

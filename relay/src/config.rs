@@ -111,6 +111,10 @@ pub struct Config {
     #[arg(long, env = "RELAY_DRAIN", value_name = "TIME", default_value = "2s", value_parser = value::duration)]
     pub drain: Duration,
 
+    /// Write what QUIC and MoQT do into this folder, as qlog, a file for each connection
+    #[arg(long, env = "RELAY_QLOG", value_name = "DIR")]
+    pub qlog: Option<PathBuf>,
+
     /// What to log on standard error, such as info or relay=debug,warn
     #[arg(long, env = "RELAY_LOG", value_name = "FILTER", default_value = "info")]
     pub log: String,
@@ -168,6 +172,7 @@ impl Config {
             fill: Duration::from_secs(5),
             successor: None,
             drain: Duration::from_secs(2),
+            qlog: None,
             log: "info".to_owned(),
         }
     }

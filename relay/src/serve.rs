@@ -11,6 +11,7 @@ use std::{
 
 use shared::{
     moqt::DoneCode,
+    qlog,
     transport::{
         Server, ServerConfig,
         tls::{CertHash, Identity, IdentityError},
@@ -75,6 +76,9 @@ pub enum StartError {
         /// What the system says.
         cause: io::Error,
     },
+    /// The folder for qlog files cannot be used.
+    #[error(transparent)]
+    Qlog(#[from] qlog::OpenError),
     /// The store's thread cannot be started.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
@@ -107,6 +111,7 @@ pub struct Running {
     services: JoinSet<()>,
     tracks: Tasks,
     writer: Writer,
+    qlog: Option<qlog::Folder>,
     folder: Folder,
 }
 
@@ -118,7 +123,8 @@ pub async fn serve(config: Config) -> Result<Running, StartError> {
     let folder = Folder::take(&config.data)?;
     let origin = Origin::of(&config);
     let identity = origin.load(SystemTime::now()).map_err(StartError::Certificate)?;
-    let server = bind(&config, &identity)?;
+    let qlog = qlog::Folder::given(config.qlog.as_deref(), "relay")?;
+    let server = bind(&config, &identity, qlog.as_ref())?;
     let metrics = Arc::new(Metrics::default());
     let http_failed = |cause| StartError::Http { addr: config.http, cause };
     let listener = Listener::bind(config.http, Arc::clone(&metrics)).await.map_err(http_failed)?;
@@ -161,6 +167,7 @@ pub async fn serve(config: Config) -> Result<Running, StartError> {
         services,
         tracks,
         writer,
+        qlog,
         folder,
     })
 }
@@ -192,9 +199,17 @@ impl Folder {
     }
 }
 
-fn bind(config: &Config, identity: &Identity) -> Result<Arc<Server>, StartError> {
-    let settings =
-        ServerConfig { listen: config.listen, identity: identity.clone(), congestion: config.congestion };
+fn bind(
+    config: &Config,
+    identity: &Identity,
+    qlog: Option<&qlog::Folder>,
+) -> Result<Arc<Server>, StartError> {
+    let settings = ServerConfig {
+        listen: config.listen,
+        identity: identity.clone(),
+        congestion: config.congestion,
+        watcher: qlog.map(qlog::Folder::watcher),
+    };
     let server = Server::bind(&settings).map_err(|cause| StartError::Moqt { addr: config.listen, cause })?;
     Ok(Arc::new(server))
 }
@@ -240,7 +255,12 @@ impl Running {
         self.tracks.finish(FAREWELL).await;
         self.services.shutdown().await;
         let writer = self.writer;
-        let _ = tokio::task::spawn_blocking(move || writer.stop()).await;
+        let qlog = self.qlog;
+        let write = move || {
+            writer.stop();
+            qlog.inspect(qlog::Folder::finish);
+        };
+        let _ = tokio::task::spawn_blocking(write).await;
         drop(self.folder);
     }
 }

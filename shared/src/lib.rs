@@ -5,6 +5,7 @@
 //! | [`media`] | frames, codecs and the newtypes for time and bitrate |
 //! | [`moqt`] | the Media over QUIC Transport engine, draft-18 |
 //! | [`transport`] | one connection type over raw QUIC and WebTransport |
+//! | [`qlog`] | what both do, in files |
 //! | [`loc`] | frame <-> MoQT object |
 //! | [`catalog`] | the MSF catalog |
 //! | [`event`] | the analytics vocabulary |
@@ -16,4 +17,5 @@ pub mod loc;
 pub mod media;
 pub mod moqt;
 pub mod naming;
+pub mod qlog;
 pub mod transport;

@@ -90,6 +90,7 @@ async fn burst(scheme: &str) -> Vec<(&'static str, u64)> {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         identity: identity.clone(),
         congestion: Congestion::default(),
+        watcher: None,
     };
     let listener = Arc::new(Server::bind(&config).expect("bound"));
     let url = Url::parse(&format!("{scheme}://{}/", listener.local_addr())).expect("a URL");

@@ -9,4 +9,5 @@ mod interop;
 mod migration;
 mod outage;
 mod priorities;
+mod qlog;
 mod records;

@@ -116,7 +116,8 @@ async fn on_a_thin_link_audio_and_base_arrive_whole_and_the_enhancement_gives_wa
     let identity = Identity::self_made(folder.path(), &hosts, std::time::SystemTime::now())?;
     let trust = Trust::Hashes(vec![identity.hash()]);
     let listen = ([127, 0, 0, 1], 0).into();
-    let server = Server::bind(&ServerConfig { listen, identity, congestion: Default::default() })?;
+    let server =
+        Server::bind(&ServerConfig { listen, identity, congestion: Default::default(), watcher: None })?;
     let thin =
         Conditions { rate: Some(3_000_000), delay: Duration::from_millis(20), ..Conditions::default() };
     let link = Impair::start_each(server.local_addr(), Conditions::default(), thin)?;

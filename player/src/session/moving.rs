@@ -56,11 +56,12 @@ impl Driver {
 
     /// Connects to where the relay sent to and joins the room there, however often that takes.
     pub(super) fn arrive(&self) -> Move {
-        let (config, relay) = (Arc::clone(&self.config), self.route.url().clone());
+        let (config, watcher) = (Arc::clone(&self.config), self.watcher.clone());
+        let relay = self.route.url().clone();
         Box::pin(async move {
             let mut backoff = Backoff::default();
             loop {
-                match connect(&config, &relay).await {
+                match connect(&config, watcher.clone(), &relay).await {
                     Ok(link) => match join(&link.session, &config.room).await {
                         Ok((catalog, past)) => return Arrival { link, catalog, past },
                         Err(refused) => tracing::debug!(%refused, "the room is not there yet"),

@@ -37,7 +37,7 @@ async fn watch(
     let (events, mut told) = mpsc::channel(100);
     let (control, controls) = mpsc::channel(10);
     let config = Cli::settings(arguments).expect("settings");
-    let mut driver = Driver::new(Arc::new(config), Clock::new(), events, controls);
+    let mut driver = Driver::new(Arc::new(config), Clock::new(), events, controls, None);
     let collect = async {
         let mut all = Vec::new();
         while let Some(event) = told.recv().await {

@@ -17,7 +17,7 @@ use wtransport::{
 };
 
 use super::{
-    Congestion, ConnectError, Connection, H3, Kind, MOQT,
+    Congestion, ConnectError, Connection, H3, Kind, MOQT, Side, Watch, Watcher,
     connection::{ClientSocket, Inner, Quic},
     socket,
     tls::{
@@ -45,6 +45,8 @@ pub struct ClientConfig {
     pub trust: Trust,
     /// Congestion control of what this side sends.
     pub congestion: Congestion,
+    /// Who looks on, if anybody, as [`qlog::Folder`](crate::qlog::Folder) does.
+    pub watcher: Option<Arc<dyn Watcher>>,
 }
 
 /// Connects to `moqt://host[:port][/path]` (raw QUIC) or `https://host[:port][/path]` (WebTransport);
@@ -160,6 +162,8 @@ struct Attempt {
     quic: quinn::ClientConfig,
     seen: Seen,
     wants_hash: bool,
+    congestion: Congestion,
+    watcher: Option<Arc<dyn Watcher>>,
 }
 
 /// Why one address did not work; the greatest is told.
@@ -182,9 +186,18 @@ impl Attempt {
         let (tls, seen) = tls.map_err(|error| ConnectError(format!("cannot set up TLS: {error}")))??;
         let crypto = QuicClientConfig::try_from(tls)
             .map_err(|error| ConnectError(format!("cannot set up TLS for QUIC: {error}")))?;
-        let mut quic = quinn::ClientConfig::new(Arc::new(crypto));
-        quic.transport_config(tuning::transport_config(config.congestion));
-        Ok(Self { target, quic, seen, wants_hash: matches!(config.trust, Trust::Hashes(_)) })
+        let quic = quinn::ClientConfig::new(Arc::new(crypto));
+        let wants_hash = matches!(config.trust, Trust::Hashes(_));
+        let (congestion, watcher) = (config.congestion, config.watcher.clone());
+        Ok(Self { target, quic, seen, wants_hash, congestion, watcher })
+    }
+
+    /// The settings of one connection, and who sees its streams.
+    fn settings(&self) -> (quinn::ClientConfig, Option<Arc<dyn Watch>>) {
+        let mut watched = self.watcher.as_ref().map(|watcher| watcher.connection(Side::Client));
+        let mut quic = self.quic.clone();
+        quic.transport_config(tuning::transport_config(self.congestion, watched.as_mut()));
+        (quic, watched.map(|watched| watched.streams))
     }
 
     async fn run(self, address: SocketAddr) -> Result<Connection, Failure> {
@@ -200,12 +213,12 @@ impl Attempt {
         let runtime = Arc::new(quinn::TokioRuntime);
         let endpoint = quinn::Endpoint::new(quinn::EndpointConfig::default(), None, socket, runtime)
             .map_err(|error| local(&error))?;
-        let connecting = endpoint
-            .connect_with(self.quic.clone(), address, &self.target.host)
-            .map_err(|error| local(&error))?;
+        let (settings, watch) = self.settings();
+        let connecting =
+            endpoint.connect_with(settings, address, &self.target.host).map_err(|error| local(&error))?;
         match connecting.await {
             Ok(connection) => {
-                let quic = Quic::new(connection, Some(ClientSocket::Quic(endpoint)));
+                let quic = Quic::new(connection, Some(ClientSocket::Quic(endpoint))).watched_by(watch);
                 Ok(Connection::new(Inner::Quic(quic)))
             }
             Err(quinn::ConnectionError::TimedOut) => Err(Failure::Silent),
@@ -219,9 +232,9 @@ impl Attempt {
     async fn web(self, address: SocketAddr) -> Result<Connection, Failure> {
         let local = |error: &dyn std::fmt::Display| Failure::Local(error.to_string());
         let socket = socket::client(address).map_err(|error| local(&error))?;
-        let mut config = wtransport::ClientConfig::builder()
-            .with_bind_socket(socket)
-            .build_with_quic_config(self.quic.clone());
+        let (settings, watch) = self.settings();
+        let mut config =
+            wtransport::ClientConfig::builder().with_bind_socket(socket).build_with_quic_config(settings);
         config.set_dns_resolver(Known(address));
         let endpoint = wtransport::Endpoint::client(config).map_err(|error| local(&error))?;
         let options = ConnectOptions::builder(&self.target.url)
@@ -233,7 +246,7 @@ impl Attempt {
                 let url = &self.target.url;
                 let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
                 let path = format!("{}{query}", url.path());
-                let quic = Quic::web(session, path, Some(ClientSocket::Web(endpoint)));
+                let quic = Quic::web(session, path, Some(ClientSocket::Web(endpoint))).watched_by(watch);
                 Ok(Connection::new(Inner::Quic(quic)))
             }
             Err(ConnectingError::SessionRejected) => Err(Failure::Answered(format!(

@@ -14,7 +14,7 @@ use quinn::VarInt;
 use tracing::debug;
 
 use super::{
-    ConnectionError, Kind, PathStats, RecvStream, SendStream,
+    ConnectionError, Direction, Kind, PathStats, RecvStream, SendStream, Watch,
     codes::CodeSpace,
     memory,
     stream::{self, RecvHalf, SendHalf},
@@ -49,6 +49,8 @@ pub(crate) struct Quic {
     /// The socket of a client; a server keeps its own.
     pub(crate) socket: Option<ClientSocket>,
     pub(crate) ended_here: AtomicBool,
+    /// Who sees its streams and datagrams.
+    watch: Option<Arc<dyn Watch>>,
 }
 
 /// A WebTransport session.
@@ -208,7 +210,7 @@ impl Connection {
 
 impl Quic {
     pub(crate) fn new(connection: quinn::Connection, socket: Option<ClientSocket>) -> Self {
-        Self { connection, web: None, socket, ended_here: AtomicBool::new(false) }
+        Self { connection, web: None, socket, ended_here: AtomicBool::new(false), watch: None }
     }
 
     pub(crate) fn web(session: wtransport::Connection, path: String, socket: Option<ClientSocket>) -> Self {
@@ -222,13 +224,15 @@ impl Quic {
 
     async fn open_bi(&self) -> Result<(SendStream, RecvStream), ConnectionError> {
         let (send, recv) = self.connection.open_bi().await.map_err(|error| self.error(error))?;
-        let send = stream::send_quic(SendHalf::Quinn(send), self.space(), self.head(WEBTRANSPORT_BI));
-        Ok((send, stream::recv_quic(RecvHalf::Quinn(recv), self.space())))
+        let (send, recv) = (SendHalf::Quinn(send), RecvHalf::Quinn(recv));
+        let send = stream::send_quic(send, self.space(), self.head(WEBTRANSPORT_BI), self.watch());
+        Ok((send, stream::recv_quic(recv, self.space(), self.watch())))
     }
 
     async fn open_uni(&self) -> Result<SendStream, ConnectionError> {
         let send = self.connection.open_uni().await.map_err(|error| self.error(error))?;
-        Ok(stream::send_quic(SendHalf::Quinn(send), self.space(), self.head(WEBTRANSPORT_UNI)))
+        let send = SendHalf::Quinn(send);
+        Ok(stream::send_quic(send, self.space(), self.head(WEBTRANSPORT_UNI), self.watch()))
     }
 
     async fn accept_bi(&self) -> Result<(SendStream, RecvStream), ConnectionError> {
@@ -242,7 +246,8 @@ impl Quic {
                 (SendHalf::Quinn(send), RecvHalf::Quinn(recv))
             }
         };
-        Ok((stream::send_quic(send, self.space(), Bytes::new()), stream::recv_quic(recv, self.space())))
+        let send = stream::send_quic(send, self.space(), Bytes::new(), self.watch());
+        Ok((send, stream::recv_quic(recv, self.space(), self.watch())))
     }
 
     async fn accept_uni(&self) -> Result<RecvStream, ConnectionError> {
@@ -252,20 +257,27 @@ impl Quic {
             }
             None => RecvHalf::Quinn(self.connection.accept_uni().await.map_err(|error| self.error(error))?),
         };
-        Ok(stream::recv_quic(recv, self.space()))
+        Ok(stream::recv_quic(recv, self.space(), self.watch()))
     }
 
     async fn recv_datagram(&self) -> Result<Bytes, ConnectionError> {
-        match &self.web {
+        let datagram = match &self.web {
             Some(web) => match web.session.receive_datagram().await {
-                Ok(datagram) => Ok(datagram.payload()),
-                Err(error) => Err(self.web_error(&error)),
+                Ok(datagram) => datagram.payload(),
+                Err(error) => return Err(self.web_error(&error)),
             },
-            None => self.connection.read_datagram().await.map_err(|error| self.error(error)),
+            None => self.connection.read_datagram().await.map_err(|error| self.error(error))?,
+        };
+        if let Some(watch) = &self.watch {
+            watch.datagram(Direction::Received, &datagram);
         }
+        Ok(datagram)
     }
 
     fn send_datagram(&self, datagram: Bytes) -> bool {
+        if let Some(watch) = &self.watch {
+            watch.datagram(Direction::Sent, &datagram);
+        }
         match &self.web {
             Some(web) => {
                 let mut framed = BytesMut::with_capacity(datagram.len() + 8);
@@ -319,6 +331,16 @@ impl Quic {
             received_bytes: stats.udp_rx.bytes,
             congestion_window: stats.path.cwnd,
         }
+    }
+
+    /// This connection, with somebody who looks on.
+    pub(crate) fn watched_by(mut self, watch: Option<Arc<dyn Watch>>) -> Self {
+        self.watch = watch;
+        self
+    }
+
+    fn watch(&self) -> Option<&dyn Watch> {
+        self.watch.as_deref()
     }
 
     fn space(&self) -> CodeSpace {

@@ -7,6 +7,7 @@
 //! | `client`, `server` | how connections come about |
 //! | `route` | where to connect, and where relays send to |
 //! | `connection`, `stream` | what they do, polled and without copying bytes |
+//! | `watch` | whoever looks on |
 //! | `codes` | stream codes on the wire |
 //! | `comeback` | what a server does about its connections from before a crash |
 //! | `socket`, `tuning` | UDP sockets, and how QUIC is set up |
@@ -25,6 +26,7 @@ mod socket;
 mod stream;
 pub mod tls;
 mod tuning;
+mod watch;
 
 pub use self::{
     client::{ClientConfig, connect},
@@ -32,6 +34,7 @@ pub use self::{
     route::{Route, RouteError},
     server::{Incoming, Server, ServerConfig},
     stream::{RecvStream, SendStream, StreamError},
+    watch::{Direction, Half, Side, Watch, WatchStream, Watched, Watcher},
 };
 
 /// ALPN and WebTransport subprotocol of draft-18 (draft-18 §3.1).

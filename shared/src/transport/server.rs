@@ -1,13 +1,18 @@
 //! One UDP port for raw QUIC and for WebTransport.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use quinn::{VarInt, crypto::rustls::QuicServerConfig};
 use tracing::debug;
 use wtransport::endpoint::{IncomingSessionFuture, SessionRequest};
 
 use super::{
-    Congestion, ConnectError, Connection, H3, MOQT, comeback,
+    Congestion, ConnectError, Connection, H3, MOQT, Side, Watch, Watcher, comeback,
     connection::{Inner, Quic, canonical},
     socket,
     tls::{Identity, IdentityError},
@@ -33,6 +38,8 @@ pub struct ServerConfig {
     pub identity: Identity,
     /// Congestion control of what this side sends.
     pub congestion: Congestion,
+    /// Who looks on, if anybody, as [`qlog::Folder`](crate::qlog::Folder) does.
+    pub watcher: Option<Arc<dyn Watcher>>,
 }
 
 /// One UDP port that serves raw QUIC and WebTransport. Dropping it closes it and its connections.
@@ -41,14 +48,34 @@ pub struct Server {
     endpoint: quinn::Endpoint,
     local_addr: SocketAddr,
     congestion: Congestion,
+    watching: Option<Watching>,
     /// Counts handshakes: each [`Incoming`] holds a clone.
     ongoing: Arc<()>,
+}
+
+/// Who looks on, and the settings of connections without what differs for each.
+#[derive(Debug, Clone)]
+struct Watching {
+    watcher: Arc<dyn Watcher>,
+    settings: Arc<Mutex<quinn::ServerConfig>>,
+    congestion: Congestion,
+}
+
+impl Watching {
+    /// The settings of one connection, and who sees its streams.
+    fn begin(&self) -> (Arc<quinn::ServerConfig>, Arc<dyn Watch>) {
+        let mut watched = self.watcher.connection(Side::Server);
+        let mut settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        settings.transport_config(tuning::transport_config(self.congestion, Some(&mut watched)));
+        (Arc::new(settings), watched.streams)
+    }
 }
 
 /// A connection attempt. Dropping it refuses it.
 #[derive(Debug)]
 pub struct Incoming {
     incoming: quinn::Incoming,
+    watching: Option<Watching>,
     _ongoing: Arc<()>,
 }
 
@@ -59,6 +86,10 @@ impl Server {
     /// The operating system's, as where the port is in use.
     pub fn bind(config: &ServerConfig) -> io::Result<Self> {
         let quic = quic_config(&config.identity, config.congestion).map_err(io::Error::other)?;
+        let watching = config.watcher.clone().map(|watcher| {
+            let settings = Arc::new(Mutex::new(quic.clone()));
+            Watching { watcher, settings, congestion: config.congestion }
+        });
         let socket = socket::server(config.listen)?;
         let local_addr = socket.local_addr()?;
         let endpoint = quinn::Endpoint::new(
@@ -67,7 +98,7 @@ impl Server {
             socket,
             Arc::new(quinn::TokioRuntime),
         )?;
-        Ok(Self { endpoint, local_addr, congestion: config.congestion, ongoing: Arc::new(()) })
+        Ok(Self { endpoint, local_addr, congestion: config.congestion, watching, ongoing: Arc::new(()) })
     }
 
     /// Where it listens.
@@ -80,7 +111,8 @@ impl Server {
         loop {
             let incoming = self.endpoint.accept().await?;
             if Arc::strong_count(&self.ongoing) <= RETRY_FROM || !incoming.may_retry() {
-                return Some(Incoming { incoming, _ongoing: self.ongoing.clone() });
+                let watching = self.watching.clone();
+                return Some(Incoming { incoming, watching, _ongoing: self.ongoing.clone() });
             }
             // It cannot fail: it was asked just before.
             let _ = incoming.retry();
@@ -92,7 +124,11 @@ impl Server {
     /// # Errors
     /// [`IdentityError`] where key and certificate do not fit.
     pub fn set_identity(&self, identity: &Identity) -> Result<(), IdentityError> {
-        self.endpoint.set_server_config(Some(quic_config(identity, self.congestion)?));
+        let settings = quic_config(identity, self.congestion)?;
+        if let Some(watching) = &self.watching {
+            *watching.settings.lock().unwrap_or_else(PoisonError::into_inner) = settings.clone();
+        }
+        self.endpoint.set_server_config(Some(settings));
         Ok(())
     }
 
@@ -129,7 +165,11 @@ impl Incoming {
     }
 
     async fn handshake(self) -> Result<Connection, String> {
-        let mut connecting = self.incoming.accept().map_err(|error| error.to_string())?;
+        let (accepted, watch) = match self.watching.as_ref().map(Watching::begin) {
+            Some((settings, watch)) => (self.incoming.accept_with(settings), Some(watch)),
+            None => (self.incoming.accept(), None),
+        };
+        let mut connecting = accepted.map_err(|error| error.to_string())?;
         let protocol = connecting
             .handshake_data()
             .await
@@ -140,16 +180,16 @@ impl Incoming {
             .ok_or("it names no protocol")?;
         if protocol == H3.as_bytes() {
             let request = IncomingSessionFuture::with_quic_connecting(connecting);
-            return web(request.await.map_err(|error| error.to_string())?).await;
+            return web(request.await.map_err(|error| error.to_string())?, watch).await;
         }
         let connection = connecting.await.map_err(|error| error.to_string())?;
-        Ok(Connection::new(Inner::Quic(Quic::new(connection, None))))
+        Ok(Connection::new(Inner::Quic(Quic::new(connection, None).watched_by(watch))))
     }
 }
 
 /// Answers a WebTransport request. A peer that offers no subprotocol is taken to speak draft-18, since
 /// not every browser can offer one.
-async fn web(request: SessionRequest) -> Result<Connection, String> {
+async fn web(request: SessionRequest, watch: Option<Arc<dyn Watch>>) -> Result<Connection, String> {
     let path = request.path().to_owned();
     let offered = request.headers().get("wt-available-protocols").map_or("", String::as_str);
     let session = match choose(offered) {
@@ -163,7 +203,7 @@ async fn web(request: SessionRequest) -> Result<Connection, String> {
         }
     };
     let session = session.map_err(|error| error.to_string())?;
-    Ok(Connection::new(Inner::Quic(Quic::web(session, path, None))))
+    Ok(Connection::new(Inner::Quic(Quic::web(session, path, None).watched_by(watch))))
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -200,7 +240,7 @@ fn quic_config(identity: &Identity, congestion: Congestion) -> Result<quinn::Ser
         .map_err(|error| IdentityError(format!("cannot serve QUIC with this certificate: {error}")))?;
     let mut config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
     config
-        .transport_config(tuning::transport_config(congestion))
+        .transport_config(tuning::transport_config(congestion, None))
         .max_incoming(MAX_INCOMING)
         .incoming_buffer_size_total(INCOMING_BYTES);
     Ok(config)

@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use quinn::{ReadError, StoppedError, VarInt, WriteError};
 
-use super::{codes::CodeSpace, memory};
+use super::{Direction, Half, Watch, WatchStream, codes::CodeSpace, memory};
 
 /// Code of what is dropped unfinished: `CANCELLED` (draft-18 §15.9.4).
 const DROPPED: u64 = 0x1;
@@ -31,11 +31,17 @@ pub enum StreamError {
 
 /// Our end of a stream that we send. Dropping it unfinished resets it.
 #[derive(Debug)]
-pub struct SendStream(Sender);
+pub struct SendStream {
+    sender: Sender,
+    watch: Option<Box<dyn WatchStream>>,
+}
 
 /// Our end of a stream that the peer sends. Dropping it stops it.
 #[derive(Debug)]
-pub struct RecvStream(Receiver);
+pub struct RecvStream {
+    receiver: Receiver,
+    watch: Option<Box<dyn WatchStream>>,
+}
 
 #[derive(Debug)]
 enum Sender {
@@ -79,20 +85,33 @@ enum Stopping {
     Done(Option<u64>),
 }
 
-pub(crate) fn send_quic(half: SendHalf, space: CodeSpace, head: Bytes) -> SendStream {
-    SendStream(Sender::Quic(QuicSender { half, space, head, ended: false, stopping: None }))
+pub(crate) fn send_quic(
+    mut half: SendHalf,
+    space: CodeSpace,
+    head: Bytes,
+    watch: Option<&dyn Watch>,
+) -> SendStream {
+    let watch = watch.map(|watch| watch.stream(half_of(half.quinn().id(), Direction::Sent)));
+    let sender = Sender::Quic(QuicSender { half, space, head, ended: false, stopping: None });
+    SendStream { sender, watch }
 }
 
-pub(crate) fn recv_quic(half: RecvHalf, space: CodeSpace) -> RecvStream {
-    RecvStream(Receiver::Quic { half, space, ended: false })
+pub(crate) fn recv_quic(mut half: RecvHalf, space: CodeSpace, watch: Option<&dyn Watch>) -> RecvStream {
+    let watch = watch.map(|watch| watch.stream(half_of(half.quinn().id(), Direction::Received)));
+    RecvStream { receiver: Receiver::Quic { half, space, ended: false }, watch }
 }
 
 pub(crate) fn send_memory(writer: memory::Writer) -> SendStream {
-    SendStream(Sender::Memory { writer, finished: false })
+    SendStream { sender: Sender::Memory { writer, finished: false }, watch: None }
 }
 
 pub(crate) fn recv_memory(reader: memory::Reader) -> RecvStream {
-    RecvStream(Receiver::Memory(reader))
+    RecvStream { receiver: Receiver::Memory(reader), watch: None }
+}
+
+fn half_of(id: quinn::StreamId, direction: Direction) -> Half {
+    let is_bidirectional = id.dir() == quinn::Dir::Bi;
+    Half { stream: VarInt::from(id).into_inner(), direction, is_bidirectional }
 }
 
 impl SendStream {
@@ -104,16 +123,26 @@ impl SendStream {
         cx: &mut Context<'_>,
         chunks: &mut [Bytes],
     ) -> Poll<Result<usize, StreamError>> {
-        match &mut self.0 {
+        let before: Vec<Bytes> = if self.watch.is_some() { chunks.to_vec() } else { Vec::new() };
+        let written = match &mut self.sender {
             Sender::Quic(sender) => sender.poll_write(cx, chunks),
             Sender::Memory { writer, .. } => writer.poll_write(cx, chunks),
+        };
+        if let Some(watch) = &mut self.watch {
+            for (before, after) in before.iter().zip(chunks.iter()) {
+                let taken = before.slice(..before.len().saturating_sub(after.len()));
+                if !taken.is_empty() {
+                    watch.bytes(&taken);
+                }
+            }
         }
+        written
     }
 
     /// Whether the peer stopped it (`Ready(Some(code))`), or nothing is left to wait for
     /// (`Ready(None)`): all was acknowledged after `finish`, it was reset, or the connection is gone.
     pub fn poll_stopped(&mut self, cx: &mut Context<'_>) -> Poll<Option<u64>> {
-        match &mut self.0 {
+        match &mut self.sender {
             Sender::Quic(sender) => sender.poll_stopped(cx),
             Sender::Memory { writer, .. } => writer.poll_stopped(cx),
         }
@@ -121,7 +150,7 @@ impl SendStream {
 
     /// Says that no more comes; does not wait.
     pub fn finish(&mut self) {
-        match &mut self.0 {
+        match &mut self.sender {
             Sender::Quic(sender) => sender.finish(),
             Sender::Memory { writer, finished } => {
                 writer.finish();
@@ -132,7 +161,7 @@ impl SendStream {
 
     /// Abandons it; also after `finish`, as long as not all is acknowledged.
     pub fn reset(&mut self, code: u64) {
-        match &mut self.0 {
+        match &mut self.sender {
             Sender::Quic(sender) => sender.reset(code),
             Sender::Memory { writer, .. } => writer.reset(code),
         }
@@ -140,7 +169,7 @@ impl SendStream {
 
     /// Its place in the send order: lower leaves first, as MoQT counts (draft-18 §7).
     pub fn set_order(&mut self, order: i32) {
-        if let Sender::Quic(sender) = &mut self.0 {
+        if let Sender::Quic(sender) = &mut self.sender {
             // quinn sends higher numbers first. A stream that has ended has no order: nothing is lost.
             let _ = sender.half.quinn().set_priority(order.saturating_neg());
         }
@@ -149,7 +178,7 @@ impl SendStream {
 
 impl Drop for SendStream {
     fn drop(&mut self) {
-        match &mut self.0 {
+        match &mut self.sender {
             // quinn finishes what is dropped, which would make half a stream look like a whole one.
             Sender::Quic(sender) if !sender.ended => sender.reset(DROPPED),
             Sender::Memory { writer, finished: false } => writer.reset(DROPPED),
@@ -165,7 +194,19 @@ impl RecvStream {
         cx: &mut Context<'_>,
         max: usize,
     ) -> Poll<Result<Option<Bytes>, StreamError>> {
-        let (half, space, ended) = match &mut self.0 {
+        let read = self.poll_receiver(cx, max);
+        if let (Some(watch), Poll::Ready(Ok(Some(bytes)))) = (&mut self.watch, &read) {
+            watch.bytes(bytes);
+        }
+        read
+    }
+
+    fn poll_receiver(
+        &mut self,
+        cx: &mut Context<'_>,
+        max: usize,
+    ) -> Poll<Result<Option<Bytes>, StreamError>> {
+        let (half, space, ended) = match &mut self.receiver {
             Receiver::Quic { half, space, ended } => (half, *space, ended),
             Receiver::Memory(reader) => return reader.poll_read(cx, max),
         };
@@ -184,7 +225,7 @@ impl RecvStream {
 
     /// Asks the peer to stop sending. What was not read yet is thrown away.
     pub fn stop(&mut self, code: u64) {
-        match &mut self.0 {
+        match &mut self.receiver {
             Receiver::Quic { half, space, ended } => {
                 // It fails where the stream has ended already: then there is nothing to stop.
                 let _ = half.quinn().stop(space.wire_code(code));
@@ -197,7 +238,7 @@ impl RecvStream {
 
 impl Drop for RecvStream {
     fn drop(&mut self) {
-        match &mut self.0 {
+        match &mut self.receiver {
             Receiver::Quic { ended: true, .. } => {}
             Receiver::Quic { .. } | Receiver::Memory(_) => self.stop(DROPPED),
         }

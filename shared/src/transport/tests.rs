@@ -38,6 +38,7 @@ fn serve(identity: &Identity) -> Arc<Server> {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         identity: identity.clone(),
         congestion: super::Congestion::default(),
+        watcher: None,
     };
     Arc::new(Server::bind(&config).unwrap())
 }
@@ -440,6 +441,7 @@ async fn one_dual_stack_port_serves_both_families() {
         listen: "[::]:0".parse().unwrap(),
         identity: identity.clone(),
         congestion: super::Congestion::Cubic,
+        watcher: None,
     };
     let server = Server::bind(&config).unwrap();
     let port = server.local_addr().port();

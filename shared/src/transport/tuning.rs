@@ -7,7 +7,7 @@ use quinn::{
     congestion::{BbrConfig, CubicConfig},
 };
 
-use super::{Congestion, floor::Floored};
+use super::{Congestion, Watched, floor::Floored};
 
 /// A peer that is silent for this long is gone. In milliseconds.
 const IDLE_TIMEOUT_MS: u32 = 10_000;
@@ -39,9 +39,14 @@ const BBR_INITIAL_WINDOW: u64 = 32 * 1_200;
 /// carry video.
 const WINDOW_FLOOR: u64 = 20 * 1_200;
 
-pub(crate) fn transport_config(congestion: Congestion) -> Arc<TransportConfig> {
+/// The settings of a connection, or of all; its events go to `watched`.
+pub(crate) fn transport_config(
+    congestion: Congestion,
+    watched: Option<&mut Watched>,
+) -> Arc<TransportConfig> {
     let mut config = TransportConfig::default();
     config
+        .qlog_stream(watched.and_then(quic_events))
         .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(IDLE_TIMEOUT_MS))))
         .keep_alive_interval(Some(KEEP_ALIVE))
         .max_concurrent_bidi_streams(BI_STREAMS.into())
@@ -69,4 +74,12 @@ pub(crate) fn transport_config(congestion: Congestion) -> Arc<TransportConfig> {
         }
     }
     Arc::new(config)
+}
+
+/// Where QUIC's own events go.
+fn quic_events(watched: &mut Watched) -> Option<quinn::QlogStream> {
+    let (writer, start) = watched.quic.take()?;
+    let mut config = quinn::QlogConfig::default();
+    config.writer(writer).start_time(start);
+    config.into_stream()
 }
