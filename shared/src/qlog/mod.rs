@@ -3,7 +3,8 @@
 //! A [`Folder`] is given to a client's or server's settings as the one who looks on. Each connection gets a
 //! file, `<milliseconds since 1970>-<number>_client.sqlog` or `…_server.sqlog`: qlog 0.3 as JSON text
 //! sequences, with quinn's QUIC events and the MoQT events of draft-pardue-moq-qlog-moq-events-07. Payloads and
-//! tokens are never written, only how long they are.
+//! tokens are never written, only how long they are. quinn's round trip times are in seconds, where qlog has
+//! milliseconds.
 //!
 //! Media is not delayed by it: one thread writes, and what it cannot take at once is lost and counted.
 //!
