@@ -1,6 +1,11 @@
 //! Handles to what this side sends.
 
-use std::{future::poll_fn, sync::Arc, task::Poll, time::Instant};
+use std::{
+    future::poll_fn,
+    sync::Arc,
+    task::Poll,
+    time::{Duration, Instant},
+};
 
 use super::{FetchItem, NamespaceEvent, SubscriberEvent, Telling, WriterStats};
 use crate::moqt::{
@@ -40,6 +45,12 @@ impl TrackWriter {
     /// [`Refused`] by the subscriber or by the session's end: the writer is closed then.
     pub async fn granted(&mut self) -> Result<SubscribeOptions, Refused> {
         poll_fn(|cx| self.port.lock().poll_taken(cx.waker()).map_or(Poll::Pending, Poll::Ready)).await
+    }
+    /// For how long the subscriber takes a track that was published to it: EXPIRES of its PUBLISH_OK
+    /// (draft-18 §10.2.9), counted from when [`granted`](Self::granted) gave its answer. `None` where it does
+    /// not say. It may end the subscription sooner, or later.
+    pub fn expires(&self) -> Option<Duration> {
+        self.port.lock().offer_expires()
     }
     /// Waits until PUBLISH is on its way.
     pub(crate) async fn made(&self) -> Result<(), Refused> {

@@ -86,7 +86,7 @@ impl Raw {
     }
 }
 
-async fn write(send: &mut SendStream, message: &Message) {
+pub(super) async fn write(send: &mut SendStream, message: &Message) {
     let mut bytes = BytesMut::new();
     message.encode(&mut bytes).expect("valid");
     let mut chunks = [bytes.freeze()];

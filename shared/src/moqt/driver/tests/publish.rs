@@ -1,7 +1,13 @@
 //! Subscriptions that their publisher begins, between two sessions.
 
-use super::*;
-use crate::moqt::{EndOfTrack, FetchItem, Filter, PublishRequest, SubscriberEvent};
+use super::{
+    order::{Raw, write},
+    *,
+};
+use crate::moqt::{
+    EndOfTrack, FetchItem, Filter, PublishRequest, SubscriberEvent,
+    wire::{Message, Parameters, RequestOk},
+};
 
 async fn offered(to: &mut Side) -> PublishRequest {
     match to.requests.next().await {
@@ -181,4 +187,18 @@ async fn the_past_of_a_published_track_is_fetched() {
     let mut fetch = fetch.expect("granted");
     assert!(matches!(fetch.next().await, Ok(Some(FetchItem::Object(o))) if o.payload == "past"));
     assert_eq!(fetch.next().await, Ok(None));
+}
+
+#[tokio::test]
+async fn a_subscriber_may_say_for_how_long_it_takes_what_is_published() {
+    for expires in [None, Some(Duration::from_secs(5))] {
+        let (raw, client) = Raw::publisher(Config::new(Role::Client)).await;
+        let mut writer = client.session.publish(track("v"), paused()).await.expect("on its way");
+        assert_eq!(writer.expires(), None);
+        let (mut send, _recv) = raw.connection.accept_bi().await.expect("a request");
+        let parameters = Parameters { expires, ..Parameters::default() };
+        write(&mut send, &Message::RequestOk(RequestOk { parameters, ..RequestOk::default() })).await;
+        writer.granted().await.expect("taken");
+        assert_eq!(writer.expires(), expires);
+    }
 }

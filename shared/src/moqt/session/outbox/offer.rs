@@ -1,6 +1,9 @@
 //! A subscription that this side begins (draft-18 §10.11): objects may leave before it is granted.
 
-use std::{task::Waker, time::Instant};
+use std::{
+    task::Waker,
+    time::{Duration, Instant},
+};
 
 use super::{Budget, Outbox};
 use crate::moqt::{
@@ -13,6 +16,8 @@ use crate::moqt::{
 pub(super) struct Offer {
     state: State,
     waiter: Option<Waker>,
+    /// For how long the subscriber said that it takes it.
+    expires: Option<Duration>,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -61,8 +66,14 @@ impl Outbox {
     pub(crate) fn offer_taken(&mut self, now: Instant, mut parameters: Parameters) {
         parameters.forward.get_or_insert(true);
         parameters.priority.get_or_insert(Priority::default());
+        self.offer.expires = parameters.expires;
         self.update(now, &parameters);
         self.step(State::Taken);
+    }
+
+    /// EXPIRES of PUBLISH_OK (draft-18 §10.2.9).
+    pub(crate) fn offer_expires(&self) -> Option<Duration> {
+        self.offer.expires
     }
 
     /// REQUEST_ERROR, or the session's end.
