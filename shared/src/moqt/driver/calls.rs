@@ -170,7 +170,7 @@ impl Task {
                     }),
                 };
                 port.lock().limit(self.limits.reader_bytes, self.limits.reader_items);
-                let record = Box::new(FetchRecord::new(GroupOrder::Ascending, known));
+                let record = Box::new(FetchRecord::new(options.order, known));
                 (asked, Handle::Fetch { port, reply: Some(reply), held: None, record })
             }
             What::Announce { namespace, port, reply } => {

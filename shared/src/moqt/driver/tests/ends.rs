@@ -1,7 +1,7 @@
 //! Refusals, cancelled requests and ends.
 
 use super::*;
-use crate::moqt::{EndOfTrack, FetchItem, ResetCode};
+use crate::moqt::{EndOfTrack, FetchItem, FetchOptions, GroupOrder, ResetCode};
 
 fn code<T: std::fmt::Debug>(answer: Result<T, Refused>) -> (RequestCode, String) {
     match answer {
@@ -134,6 +134,30 @@ async fn a_fetch_that_breaks_off_is_not_taken_for_a_whole_one() {
     assert!(matches!(item, Some(FetchItem::Object(_))));
     drop(writer);
     assert!(fetch.next().await.is_err());
+}
+
+#[tokio::test]
+async fn a_fetch_may_ask_for_the_newest_group_first() {
+    let (client, mut server) = pair().await;
+    let (start, end) = (Location::new(1, 0), Location::new(9, 1));
+    let range = FetchRange::Standalone { track: track("v"), start, end };
+    let places = [(9, 0), (9, 1), (4, 0), (1, 3)];
+    let serve = async {
+        let Some(Request::Fetch(request)) = server.requests.next().await else { panic!("no request") };
+        assert_eq!(request.order(), GroupOrder::Descending);
+        let mut writer = request.accept(end, EndOfTrack::No, Properties::default());
+        for (group, id) in places {
+            assert!(writer.send(object(group, 0, id, "x")).await);
+        }
+        writer.finish();
+    };
+    let options = FetchOptions { order: GroupOrder::Descending, ..FetchOptions::default() };
+    let (fetch, ()) = tokio::join!(client.session.fetch(range, options), serve);
+    let (mut fetch, mut came) = (fetch.expect("granted"), Vec::new());
+    while let Some(FetchItem::Object(object)) = fetch.next().await.expect("not reset") {
+        came.push((object.subgroup.group.0, object.id.0));
+    }
+    assert_eq!(came, places);
 }
 
 #[tokio::test]
