@@ -12,8 +12,8 @@ use shared::{
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::{
-    COMMANDS, Command, Context, Keep, Shelf, Track, Unwatched, Upstream, cache::Cache, fanout::Fanout, fetches::Fetches,
-    fill::Past, new_group::NewGroups,
+    COMMANDS, Command, Context, Keep, Shelf, Track, Unwatched, Upstream, cache::Cache, fanout::Fanout,
+    fetches::Fetches, fill::Past, new_group::NewGroups,
 };
 use crate::{
     registry::{Seat, TrackLease},

@@ -151,6 +151,8 @@ mod tests {
         assert!(!stage.starts_with(&Namespace::new(["room", "de"])));
         assert_eq!(stage.suffix_of(&room).map(|s| room.join(&s)), Some(stage.clone()));
         assert_eq!(room.suffix_of(&stage), None);
+        let upwards = [stage.clone(), room, Namespace::new(["room"])];
+        assert_eq!(stage.upwards().collect::<Vec<_>>(), upwards);
     }
 
     #[test]

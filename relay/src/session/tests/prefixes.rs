@@ -1,4 +1,4 @@
-//! A publisher of a namespace is asked for tracks in those below it (draft-18 §9.5).
+//! Namespaces on air: a publisher of one is asked for tracks in those below it (draft-18 §9.5).
 
 use super::*;
 
@@ -82,4 +82,27 @@ async fn what_is_published_below_an_announced_namespace_takes_over_its_viewers()
     assert_eq!(timeout(LONG, old.event()).await, Ok(None));
     new.push(object(3, 0, 10));
     assert_eq!(next(&mut watched).await, Ok((3, 0)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn so_many_namespaces_are_on_air_and_no_more() {
+    let mut world = World::with(|config| config.open = true);
+    let (mut sessions, mut announced) = (Vec::new(), Vec::new());
+    let refused = loop {
+        if announced.len() % MAX_NAMESPACES == 0 {
+            sessions.push(world.viewer().await);
+        }
+        let session = sessions.last().expect("one at least");
+        let namespace = Namespace::new(["lab".to_owned(), announced.len().to_string()]);
+        match session.publish_namespace(namespace).await {
+            Ok(namespace) => announced.push(namespace),
+            Err(refused) => break refused,
+        }
+    };
+    assert!(matches!(refused, Refused::Error { code: RequestCode::ExcessiveLoad, .. }), "{refused}");
+    assert_eq!(world.metric("relay_broadcasts"), announced.len() as u64);
+    drop(announced.pop());
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let namespace = Namespace::new(["lab", "again"]);
+    world.viewer().await.publish_namespace(namespace).await.expect("one place is free");
 }
