@@ -56,9 +56,14 @@ async fn who_waited_for_a_track_gets_all_that_is_published() {
             SubscribeOptions { rendezvous_timeout: Some(RENDEZVOUS), ..SubscribeOptions::default() };
         let (watched, writer) = tokio::join!(viewer.subscribe(track.clone(), options), async {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            published(&publisher, &track, PublishOffer::default()).await
+            let mut writer =
+                publisher.publish(track.clone(), PublishOffer::default()).await.expect("on its way");
+            let granted = timeout(LONG, writer.granted()).await.expect("answered").expect("taken");
+            assert!(granted.forward, "somebody waits: pausing is {pause_offers}");
+            let changed = timeout(Duration::from_secs(1), writer.event()).await;
+            assert!(changed.is_err(), "the answer says all: {changed:?}, pausing is {pause_offers}");
+            writer
         });
-        assert!(writer.options().forward, "somebody waits: pausing is {pause_offers}");
         writer.push(object(0, 0, 10));
         writer.done(DoneCode::TrackEnded, "over");
         let mut watched = watched.expect("granted");
