@@ -6,8 +6,8 @@ use tokio::sync::oneshot;
 
 use super::{bell::Port, handles::Handle, task::Task};
 use crate::moqt::{
-    AuthToken, FetchItem, FetchOptions, GroupId, GroupOrder, Namespace, NamespaceEvent, PublishOffer,
-    Refused, SubscribeOk, SubscribeOptions, TrackName, TrackStatusOk, TracksOptions,
+    AuthToken, FetchItem, FetchOptions, GroupId, Namespace, NamespaceEvent, PublishOffer, Refused,
+    SubscribeOk, SubscribeOptions, TrackName, TrackStatusOk, TracksOptions,
     session::{Stream, inbox::Inbox, outbox::Outbox, record::FetchRecord},
     track::{Life, Reading},
     wire::WireFetchRange,
