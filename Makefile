@@ -1,13 +1,14 @@
 # The live room. `make demo` and `make test` install what is missing and do everything.
 
-.PHONY: help demo build test fmt bench clean
+.PHONY: help demo build test interop fmt bench clean
 
 help:
-	@echo 'make demo   put a live room on air on this machine and print its URL'
-	@echo 'make build  build relay, publisher, player and the viewer page (release)'
-	@echo 'make test   run every gate and test, browsers included'
-	@echo 'make fmt    format the code'
-	@echo 'make bench  measure latency, startup and load, and print them'
+	@echo 'make demo     put a live room on air on this machine and print its URL'
+	@echo 'make build    build relay, publisher, player and the viewer page (release)'
+	@echo 'make test     run every gate and test, browsers included'
+	@echo 'make interop  run our programs with those that others wrote, and print which work together'
+	@echo 'make fmt      format the code'
+	@echo 'make bench    measure latency, startup and load, and print them'
 
 demo:
 	@tests/tools/demo.sh
@@ -17,6 +18,9 @@ build:
 
 test:
 	@tests/tools/test.sh
+
+interop:
+	@tests/tools/interop.sh
 
 fmt:
 	@cargo fmt --all

@@ -95,6 +95,11 @@ pub struct Config {
     #[arg(long, env = "RELAY_LINGER", value_name = "TIME", default_value = "10s", value_parser = value::duration)]
     pub linger: Duration,
 
+    /// Pause what is published track by track (PUBLISH) while nobody watches it, for publishers with a narrow
+    /// uplink; publishers that cannot change a subscription, as those on moq-transport 0.17, end the track then
+    #[arg(long, env = "RELAY_PAUSE_OFFERS", num_args = 0..=1, default_value = "false", default_missing_value = "true")]
+    pub pause_offers: bool,
+
     /// For how long at most a viewer may wait for somebody to go on air; 0s for not at all
     #[arg(long, env = "RELAY_RENDEZVOUS", value_name = "TIME", default_value = "10s", value_parser = value::duration)]
     pub rendezvous: Duration,
@@ -168,6 +173,7 @@ impl Config {
             cache_bytes: ByteCount(16 << 20),
             cache_age: Duration::from_secs(10),
             linger: Duration::from_secs(10),
+            pause_offers: false,
             rendezvous: Duration::from_secs(10),
             fill: Duration::from_secs(5),
             successor: None,

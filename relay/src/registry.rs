@@ -26,11 +26,13 @@ use crate::{
     tasks::Tasks,
 };
 
+mod awaited;
 mod changes;
 mod offers;
 mod source;
 mod viewers;
 
+use awaited::{Awaited, Wait};
 use changes::{Changes, Watcher};
 use offers::Offers;
 pub(crate) use offers::TrackLease;
@@ -55,6 +57,7 @@ pub(crate) struct Registry {
 struct State {
     sources: BTreeMap<Namespace, Arc<Source>>,
     offers: Offers,
+    awaited: Awaited,
     viewers: Viewers,
     broadcasts: u64,
 }
@@ -73,6 +76,12 @@ impl State {
         let room = Room::of(namespace).filter(|room| room.stage() == *namespace);
         self.broadcasts += 1;
         Arc::new(Source::new(BroadcastId(self.broadcasts), namespace.clone(), owner, session, room))
+    }
+
+    /// Who announced a namespace or, where nobody did, the longest one above it: of several publishers the one
+    /// that says most of it is asked (draft-18 §9.3, §9.5).
+    fn announcer(&self, namespace: &Namespace) -> Option<&Arc<Source>> {
+        namespace.upwards().find_map(|namespace| self.sources.get(&namespace))
     }
 
     /// What is announced below `prefix`.
@@ -187,6 +196,7 @@ impl Registry {
         permit: OwnedSemaphorePermit,
     ) {
         let mut changes = self.changes();
+        let _wait = request.options().forward.then(|| self.wait_for(request.track()));
         let late = tokio::time::sleep(patience);
         tokio::pin!(late);
         loop {
@@ -205,6 +215,12 @@ impl Registry {
                 }
             }
         }
+    }
+
+    /// A publisher of the track is to send objects at once, for as long as this is held.
+    fn wait_for(self: &Arc<Self>, track: &TrackName) -> Wait {
+        self.lock().awaited.enter(track);
+        Wait { registry: Arc::downgrade(self), track: track.clone() }
     }
 
     /// Hands a viewer's SUBSCRIBE to a track of a source.
@@ -259,7 +275,7 @@ impl Registry {
         let source = match summary_of.map(|room| room.stage()) {
             // Whoever is on the stage has an audience.
             Some(stage) => state.sources.get(&stage).or_else(|| state.offers.sources_in(&stage).next()),
-            None => state.offers.get(track).or_else(|| state.sources.get(&track.namespace)),
+            None => state.offers.get(track).or_else(|| state.announcer(&track.namespace)),
         };
         source.cloned()
     }

@@ -344,12 +344,13 @@ impl Peer {
             self.refused("too many namespaces");
             return request.reject(RequestCode::ExcessiveLoad, "too many namespaces in one session");
         }
-        let mut published = request.accept();
+        // Before the answer, after which others may count on it.
         let Some(lease) = self.relay.registry.publish(namespace.clone(), self.id, self.session.clone())
         else {
-            // Dropping what was accepted cancels the announcement.
-            return self.refused("too many namespaces are on air");
+            self.refused("too many namespaces are on air");
+            return request.reject(RequestCode::ExcessiveLoad, "too many namespaces are on air: try later");
         };
+        let mut published = request.accept();
         tracing::info!(%namespace, "on air");
         self.joined_as_publisher(&namespace);
         self.spawn(async move {

@@ -202,3 +202,28 @@ fn timecodes() {
     let picture: Vec<u8> = [200, 200].into_iter().chain((0..3000_u32).map(|at| (at * 7) as u8)).collect();
     withstands(fuzz::timecode, &picture);
 }
+
+/// What fuzzers found worth keeping, one input a line in base64: each reaches code that the others do not.
+#[test]
+fn corpora() {
+    use base64::{Engine, prelude::BASE64_STANDARD};
+
+    let targets: [(&str, &str, fn(&[u8])); 10] = [
+        ("catalog", include_str!("../fuzz/corpus/catalog.txt"), fuzz::catalog),
+        ("control_message", include_str!("../fuzz/corpus/control_message.txt"), fuzz::control_message),
+        ("datagram", include_str!("../fuzz/corpus/datagram.txt"), fuzz::datagram),
+        ("fetch", include_str!("../fuzz/corpus/fetch.txt"), fuzz::fetch),
+        ("loc", include_str!("../fuzz/corpus/loc.txt"), fuzz::loc),
+        ("properties", include_str!("../fuzz/corpus/properties.txt"), fuzz::properties),
+        ("session", include_str!("../fuzz/corpus/session.txt"), fuzz::session),
+        ("sps", include_str!("../fuzz/corpus/sps.txt"), fuzz::sps),
+        ("stream", include_str!("../fuzz/corpus/stream.txt"), fuzz::stream),
+        ("timecode", include_str!("../fuzz/corpus/timecode.txt"), fuzz::timecode),
+    ];
+    for (name, corpus, parser) in targets {
+        assert!(corpus.lines().count() >= 10, "{name} has a corpus");
+        for line in corpus.lines() {
+            parser(&BASE64_STANDARD.decode(line).expect("base64"));
+        }
+    }
+}

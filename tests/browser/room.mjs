@@ -58,6 +58,11 @@ export class Room {
     await end(this.#relay, 'SIGKILL');
   }
 
+  /** Asks the relay to stop, as Ctrl-C does. */
+  interruptRelay() {
+    this.#relay.kill('SIGINT');
+  }
+
   /** Starts the relay again where it was. */
   async startRelay() {
     await this.#serve(this.#ready.moqt, this.#ready.http, []);

@@ -7,9 +7,9 @@ use shared::{
         self, Config, Namespace, PublishedNamespace, Refused, Request, Requests, Role, Session, SessionCode,
         SubscribeOk, SubscribeOptions, Subscription, TrackName,
     },
-    transport::{self, ClientConfig, ConnectError},
+    transport::{self, ClientConfig, ConnectError, Connection},
 };
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use url::Url;
 
 /// How long after the subscriber the late publisher comes.
@@ -172,30 +172,31 @@ async fn announce_subscribe(relay: &Relay) -> Result<(), Failure> {
 async fn subscribe_before_announce(relay: &Relay) -> Result<(), Failure> {
     let subscriber = Client::connect(relay).await?;
     let options = SubscribeOptions { rendezvous_timeout: Some(RENDEZVOUS), ..SubscribeOptions::default() };
-    let publish = async {
-        sleep(LATE).await;
-        let mut publisher = Client::connect(relay).await?;
-        let _announced = publisher.announce(["moq-test", "interop"]).await?;
-        Err::<(), _>(publisher.serve().await)
-    };
-    tokio::pin!(publish);
-    let (answer, early) = {
+    let answer = {
         let subscribe = subscriber.subscribe(options);
         tokio::pin!(subscribe);
-        // A relay that does not wait has refused before the publisher comes.
         match timeout(LATE, &mut subscribe).await {
-            Ok(answer) => (answer, true),
-            Err(_) => tokio::select! {
-                answer = &mut subscribe => (answer, false),
-                failed = &mut publish => return failed,
-            },
+            Ok(Ok(_)) => {
+                return Err(Failure::Unexpected {
+                    expected: "REQUEST_ERROR before there is a publisher",
+                    received: "SUBSCRIBE_OK".to_owned(),
+                });
+            }
+            // A relay that does not wait has refused before the publisher comes.
+            Ok(refused) => refused,
+            Err(_) => {
+                let mut publisher = Client::connect(relay).await?;
+                let _announced = publisher.announce(["moq-test", "interop"]).await?;
+                let answer = tokio::select! {
+                    answer = &mut subscribe => answer,
+                    ended = publisher.serve() => return Err(ended),
+                };
+                publisher.close().await?;
+                answer
+            }
         }
     };
     match answer {
-        Ok(_) if early => Err(Failure::Unexpected {
-            expected: "REQUEST_ERROR before there is a publisher",
-            received: "SUBSCRIBE_OK".to_owned(),
-        }),
         Ok(_) | Err(Refused::Error { .. }) => subscriber.close().await,
         Err(refused) => Err(Failure::because("SUBSCRIBE_OK or REQUEST_ERROR")(refused)),
     }
@@ -207,6 +208,7 @@ fn track(namespace: [&'static str; 2]) -> TrackName {
 
 /// One connection to the relay with SETUP behind it.
 struct Client {
+    connection: Connection,
     session: Session,
     requests: Requests,
 }
@@ -214,10 +216,10 @@ struct Client {
 impl Client {
     async fn connect(relay: &Relay) -> Result<Self, Failure> {
         let connection = transport::connect(&relay.url, &relay.config).await.map_err(Failure::Unreachable)?;
-        let (session, requests) = moqt::start(connection, Config::new(Role::Client))
+        let (session, requests) = moqt::start(connection.clone(), Config::new(Role::Client))
             .await
             .map_err(|error| Failure::because("SETUP")(error.into()))?;
-        Ok(Self { session, requests })
+        Ok(Self { connection, session, requests })
     }
 
     async fn announce(&self, namespace: [&'static str; 2]) -> Result<PublishedNamespace, Failure> {
@@ -245,6 +247,8 @@ impl Client {
     async fn close(self) -> Result<(), Failure> {
         self.session.close(SessionCode::NoError, "");
         let closed = self.session.closed().await;
+        // The relay is to know of it before this program ends, or it keeps what was published.
+        self.connection.close_and_wait(SessionCode::NoError.0, "").await;
         if closed.code == SessionCode::NoError {
             return Ok(());
         }

@@ -256,6 +256,7 @@ fn settings(dice: &mut Dice) -> Config {
         cache_bytes: relay::config::ByteCount(dice.pick(&[2_000, 20_000, 1 << 20])),
         cache_age: dice.millis(500, 10_000),
         linger: LINGER,
+        pause_offers: dice.pick(&[false, true]),
         ..Config::new()
     }
 }

@@ -69,6 +69,16 @@ browser_tests() {
   count "browser tests" "$ok" "$bad"
 }
 
+interop_tests() {
+  say "interop: moq-test-client"
+  tests/tools/interop.sh quick 2>&1 | tee "$logs/interop.log" | grep -vE '^ok ' || true
+  local line ok bad
+  line=$(tail -n 1 "$logs/interop.log")
+  ok=$(grep -oE '^[0-9]+ passed' <<<"$line" | grep -oE '[0-9]+' || echo 0)
+  bad=$(grep -oE '[0-9]+ failed$' <<<"$line" | grep -oE '[0-9]+' || echo 1) # it did not run
+  count "interop" "$ok" "$bad"
+}
+
 run() {
   case "$1" in
     fmt) gate "rustfmt" cargo fmt --all --check ;;
@@ -77,8 +87,9 @@ run() {
     page) gate "viewer page: types and lint" npm_ run --prefix player/web --silent lint; web_tests ;;
     bins) gate "relay, publisher, player, examples" cargo build --locked --workspace --bins --examples ;;
     rust) rust_tests ;;
+    interop) interop_tests ;;
     browser) browser_tests ;;
-    *) echo "test.sh: unknown gate $1: fmt, clippy, doc, page, bins, rust or browser" >&2; exit 2 ;;
+    *) echo "test.sh: unknown gate $1: fmt, clippy, doc, page, bins, rust, interop or browser" >&2; exit 2 ;;
   esac
 }
 
@@ -86,7 +97,7 @@ say "set-up"
 tests/tools/setup.sh test || exit 1
 build_page || { echo "0 passed, 1 failed"; exit 1; }
 npm_install tests/browser || { echo "0 passed, 1 failed"; exit 1; }
-[ $# -gt 0 ] || set -- fmt bins clippy doc page rust browser
+[ $# -gt 0 ] || set -- fmt bins clippy doc page rust interop browser
 for name in "$@"; do run "$name"; done
 
 say "$((SECONDS / 60)) min $((SECONDS % 60)) s"

@@ -35,6 +35,7 @@ impl Past {
 #[derive(Debug)]
 pub(super) struct Filler {
     past: Option<Past>,
+    order: GroupOrder,
     options: FetchOptions,
     until: Instant,
 }
@@ -43,11 +44,12 @@ impl Filler {
     /// For this request, whose time begins now. Gaps of an answer from the newest group to the oldest stay:
     /// they are said to be unknown.
     pub(super) fn new(past: Option<Past>, request: &FetchRequest) -> Self {
-        let past = past.filter(|_| request.order() == GroupOrder::Ascending);
+        let order = request.order();
+        let past = past.filter(|_| order == GroupOrder::Ascending);
         let longest = past.as_ref().map_or(Duration::ZERO, |past| past.patience);
         let time = request.fill_timeout().unwrap_or(longest).min(longest);
-        let options = FetchOptions { priority: request.priority(), fill_timeout: None };
-        Self { past, options, until: Instant::now() + time }
+        let options = FetchOptions { priority: request.priority(), ..FetchOptions::default() };
+        Self { past, order, options, until: Instant::now() + time }
     }
 
     /// Sends what is between two locations, both included, as far as it can be had in time; the rest is said
@@ -71,7 +73,11 @@ impl Filler {
             }
             _ => false,
         };
-        let is_gap = !is_whole && filling.next.is_some_and(|next| next <= end);
+        let is_open = match self.order {
+            GroupOrder::Ascending => filling.next.is_some_and(|next| next <= end),
+            GroupOrder::Descending => true,
+        };
+        let is_gap = !is_whole && is_open;
         if is_gap && !writer.send(FetchItem::Gap { end, nonexistent: false }).await {
             return None;
         }

@@ -15,8 +15,8 @@ use shared::{
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::{
-    COMMANDS, Command, Context, Keep, Shelf, Track, Upstream, cache::Cache, fanout::Fanout, fetches::Fetches,
-    fill::Past, new_group::NewGroups,
+    COMMANDS, Command, Context, Keep, Shelf, Track, Unwatched, Upstream, cache::Cache, fanout::Fanout,
+    fetches::Fetches, fill::Past, new_group::NewGroups,
 };
 use crate::{
     registry::{Seat, TrackLease},
@@ -395,10 +395,13 @@ impl Ingest {
             Keep::Always => true,
             // Without viewers the flow stays as it is: the next one starts the faster.
             Keep::WhileWatched => is_wanted || self.fanout.is_empty(),
-            // The same for a while; then the publisher is spared.
-            Keep::WhileOffered => {
-                is_wanted || self.is_forwarding && self.fanout.is_empty() && !self.is_lonely()
-            }
+            Keep::WhileOffered => match self.context.limits.unwatched {
+                Unwatched::Taken => true,
+                // The same for a while; then the publisher is spared.
+                Unwatched::Paused => {
+                    is_wanted || self.is_forwarding && self.fanout.is_empty() && !self.is_lonely()
+                }
+            },
         }
     }
 

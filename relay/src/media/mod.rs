@@ -53,6 +53,8 @@ pub(crate) struct Limits {
     pub(crate) cache_age: Duration,
     /// For how long a track is taken from its publisher without viewers.
     pub(crate) linger: Duration,
+    /// What becomes of an offered track that nobody watches.
+    pub(crate) unwatched: Unwatched,
     /// The longest that a fetch may wait for what only the publisher has.
     pub(crate) fill: Duration,
     /// The longest that a viewer may wait for a publisher.
@@ -66,10 +68,20 @@ impl Limits {
             cache_bytes: config.cache_bytes.0,
             cache_age: config.cache_age,
             linger: config.linger,
+            unwatched: if config.pause_offers { Unwatched::Paused } else { Unwatched::Taken },
             rendezvous: config.rendezvous,
             fill: config.fill,
         }
     }
+}
+
+/// What becomes of a track that its publisher offers and nobody watches (draft-18 §9.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unwatched {
+    /// Its objects are taken, so that the subscription never has to change: not every publisher can do that.
+    Taken,
+    /// It is paused until somebody comes, and the linger time after the last one left.
+    Paused,
 }
 
 /// What every track needs.
@@ -100,7 +112,7 @@ pub(crate) enum Keep {
     Always,
     /// While it has viewers and for the linger time after.
     WhileWatched,
-    /// As long as the publisher has it; its objects only while it has viewers and for the linger time after.
+    /// As long as the publisher has it; what becomes of its objects without viewers is a setting.
     WhileOffered,
 }
 

@@ -74,7 +74,7 @@ impl Registry {
         permit: OwnedSemaphorePermit,
     ) {
         let track = request.track().clone();
-        let (source, id, earlier) = {
+        let (source, id, earlier, is_awaited) = {
             let mut state = self.lock();
             if state.offers.all.len() >= MAX_OFFERS && !state.offers.all.contains_key(&track) {
                 drop(state);
@@ -86,8 +86,8 @@ impl Registry {
             let id = OfferId(state.offers.count);
             let offer = Offer { id, source: Arc::clone(&source) };
             let earlier = state.offers.all.insert(track.clone(), offer).map(|offer| offer.source);
-            let earlier = earlier.or_else(|| state.sources.get(&track.namespace).cloned());
-            (source, id, earlier)
+            let earlier = earlier.or_else(|| state.announcer(&track.namespace).cloned());
+            (source, id, earlier, state.awaited.has(&track))
         };
         let earlier = earlier.filter(|earlier| !Arc::ptr_eq(earlier, &source));
         let running = earlier.and_then(|earlier| {
@@ -102,6 +102,7 @@ impl Registry {
             track,
             id,
             source: Arc::clone(&source),
+            is_awaited,
             _permit: permit,
         };
         source.adopt(request, lease, running, &self.context, &self.tasks);
@@ -155,6 +156,7 @@ pub(crate) struct TrackLease {
     track: TrackName,
     id: OfferId,
     source: Arc<Source>,
+    is_awaited: bool,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -162,6 +164,11 @@ impl TrackLease {
     /// Its publisher.
     pub(crate) fn session(&self) -> Session {
         self.source.session().clone()
+    }
+
+    /// Whether somebody waited for the track when it was published, who is about to subscribe to it.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.is_awaited
     }
 
     /// Which broadcast the track is part of.

@@ -17,6 +17,7 @@ mod requests;
 
 use crate::{
     analytics::{recorder::now, store::Store},
+    config::ByteCount,
     media::Limits,
     tasks::Tasks,
 };
@@ -28,6 +29,7 @@ const RENDEZVOUS: Duration = Duration::from_secs(8);
 const FILL: Duration = Duration::from_secs(3);
 
 mod offers;
+mod prefixes;
 mod tracks;
 
 struct World {
@@ -49,17 +51,18 @@ impl World {
         let store = Store::open(folder.path(), now()).expect("a store");
         let metrics = Arc::new(Metrics::default());
         let (recorder, _) = Recorder::start(store, Arc::clone(&metrics)).expect("a thread");
-        let limits = Limits {
-            cache_bytes: 1 << 20,
-            cache_age: Duration::from_secs(10),
+        let mut config = Config {
+            rooms: vec!["demo".parse().expect("a room")],
+            cache_bytes: ByteCount(1 << 20),
             linger: LINGER,
             rendezvous: RENDEZVOUS,
             fill: FILL,
+            ..Config::new()
         };
+        change(&mut config);
+        let limits = Limits::of(&config);
         let registry = Registry::new(limits, Arc::clone(&metrics), recorder.clone(), Tasks::default());
         let (stop, stopping) = watch::channel(false);
-        let mut config = Config { rooms: vec!["demo".parse().expect("a room")], ..Config::new() };
-        change(&mut config);
         let relay = Arc::new(Relay::new(&config, registry, metrics, recorder, stopping));
         let room = config.rooms[0].clone();
         Self { relay, connections: JoinSet::new(), room, _stop: stop, _folder: folder }

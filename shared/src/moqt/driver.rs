@@ -26,6 +26,7 @@ use super::{
     AuthToken, Fetch, FetchOptions, FetchRange, GoingAway, Namespace, NamespaceSubscription, PublishOffer,
     PublishedNamespace, Refused, RequestCode, Requests, SessionCode, SubscribeOptions, Subscription,
     TrackName, TrackStatusOk, TrackWriter, TracksOptions, TracksSubscription,
+    name::{MAX_FULL_NAME_BYTES, MAX_NAMESPACE_FIELDS},
     session::{Peer, Stream, inbox::Inbox},
     track::{IMPLEMENTATION, Inquiry},
     wire::WireFetchRange,
@@ -80,6 +81,11 @@ pub struct Limits {
     /// Joining fetches that wait for each subscription to be answered; further ones are refused with
     /// EXCESSIVE_LOAD.
     pub joining_fetches: usize,
+    /// Fields that a namespace in a request of the peer may have; one with more is refused with NOT_SUPPORTED.
+    /// The draft allows for 32.
+    pub namespace_fields: usize,
+    /// Bytes that all fields of such a namespace may have, with the same answer. The draft allows for 4,096.
+    pub namespace_bytes: usize,
     /// Namespaces that the peer tells of for each of our namespace subscriptions; where it tells of more,
     /// that subscription is cancelled with EXCESSIVE_LOAD.
     pub namespaces: usize,
@@ -89,12 +95,15 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 4,096 requests, 16 updates and 16 joining fetches that wait, 16,384 namespaces, 1 MiB unread.
+    /// 4,096 requests, 16 updates and 16 joining fetches that wait, namespaces as large as the draft has them,
+    /// 16,384 of them, 1 MiB unread.
     fn default() -> Self {
         Self {
             requests: 4096,
             waiting_updates: 16,
             joining_fetches: 16,
+            namespace_fields: MAX_NAMESPACE_FIELDS,
+            namespace_bytes: MAX_FULL_NAME_BYTES,
             namespaces: 16_384,
             unread_bytes: 1 << 20,
         }

@@ -35,6 +35,12 @@ impl Namespace {
         self.0.starts_with(&prefix.0)
     }
 
+    /// This namespace and those above it, the longest first: what a publisher of it may have announced
+    /// (draft-18 §9.5).
+    pub fn upwards(&self) -> impl Iterator<Item = Self> {
+        (1..=self.0.len()).rev().map(|fields| Self(self.0[..fields].into()))
+    }
+
     /// The fields after `prefix`; `None` where it is no prefix.
     pub fn suffix_of(&self, prefix: &Self) -> Option<Self> {
         self.0.strip_prefix(&*prefix.0).map(|rest| Self(rest.into()))
@@ -145,6 +151,8 @@ mod tests {
         assert!(!stage.starts_with(&Namespace::new(["room", "de"])));
         assert_eq!(stage.suffix_of(&room).map(|s| room.join(&s)), Some(stage.clone()));
         assert_eq!(room.suffix_of(&stage), None);
+        let upwards = [stage.clone(), room, Namespace::new(["room"])];
+        assert_eq!(stage.upwards().collect::<Vec<_>>(), upwards);
     }
 
     #[test]

@@ -63,9 +63,10 @@ pub enum Filter {
 }
 
 /// In which order groups leave (draft-18 §7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum GroupOrder {
     /// Oldest first.
+    #[default]
     Ascending,
     /// Newest first.
     Descending,
@@ -243,6 +244,8 @@ pub enum FetchRange {
 pub struct FetchOptions {
     /// Urgency among all that this session asks for.
     pub priority: Priority,
+    /// Which groups come first; the objects of a group always ascend (draft-18 §10.2.8).
+    pub order: GroupOrder,
     /// How long a relay may wait for objects that it does not have, before it says that they are not known
     /// (draft-18 §10.2.5); zero for not at all. `None` leaves it to the relay.
     pub fill_timeout: Option<Duration>,

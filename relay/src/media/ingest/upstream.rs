@@ -9,7 +9,7 @@ use shared::moqt::{
 use tokio::sync::mpsc;
 
 use super::{
-    super::{Command, Keep, Shelf, fill::Past},
+    super::{Command, Keep, Shelf, Unwatched, fill::Past},
     Ingest, now, until,
 };
 use crate::registry::TrackLease;
@@ -92,8 +92,7 @@ impl Ingest {
         self.ok = ok;
     }
 
-    /// Takes the track from the subscription that its publisher began: its objects only where somebody
-    /// needs them already (draft-18 §9.5).
+    /// Takes the track from the subscription that its publisher began.
     pub(super) fn adopt(&mut self, (request, lease): (PublishRequest, TrackLease)) -> Flow {
         let broadcast = lease.broadcast();
         if broadcast != self.broadcast {
@@ -107,9 +106,15 @@ impl Ingest {
         }
         // Its past is to be had where it is published now.
         self.fetches.set_past(Past::new(lease.session(), self.name.clone(), self.context.limits.fill));
+        let is_awaited = lease.is_awaited();
         self.lease = Some(lease);
         self.granted(request.offer().ok.clone());
-        self.is_forwarding = self.keep == Keep::Always || self.fanout.wants_objects();
+        self.is_forwarding = match (self.keep, self.context.limits.unwatched) {
+            (Keep::Always, _) | (_, Unwatched::Taken) => true,
+            (Keep::WhileWatched | Keep::WhileOffered, Unwatched::Paused) => {
+                is_awaited || self.fanout.wants_objects()
+            }
+        };
         let (priority, forward) = (self.priority, self.is_forwarding);
         Flow::Subscribed(request.accept(SubscribeOptions {
             priority,

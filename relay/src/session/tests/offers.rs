@@ -22,9 +22,59 @@ async fn is_gone(viewer: &Session, track: &TrackName) -> bool {
     matches!(answer, Err(Refused::Error { code: RequestCode::DoesNotExist, .. }))
 }
 
+/// A relay that spares publishers whom nobody watches.
+fn sparing() -> World {
+    World::with(|config| config.pause_offers = true)
+}
+
 #[tokio::test(start_paused = true)]
-async fn a_published_track_flows_while_somebody_watches() {
+async fn a_published_track_is_taken_without_a_word_to_its_publisher() {
     let mut world = World::new();
+    let (publisher, viewer) = (world.viewer().await, world.viewer().await);
+    let track = world.room.on_stage("video-720p");
+    let mut writer = published(&publisher, &track, PublishOffer::default()).await;
+    assert!(writer.options().forward, "whoever comes starts at once");
+    writer.push(object(0, 0, 10));
+    tokio::time::sleep(LINGER * 2).await;
+    let mut watched = viewer.subscribe(track.clone(), SubscribeOptions::default()).await.expect("granted");
+    assert_eq!(next(&mut watched).await, Ok((0, 0)));
+    drop(watched);
+    tokio::time::sleep(LINGER * 2).await;
+    let options = SubscribeOptions { forward: false, priority: Priority(7), ..SubscribeOptions::default() };
+    let _paused = viewer.subscribe(track, options).await.expect("still published");
+    // A publisher on moq-transport 0.17 would end the track at any REQUEST_UPDATE.
+    assert!(timeout(LONG, writer.event()).await.is_err(), "nothing is asked of it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waited_for_a_track_gets_all_that_is_published() {
+    for pause_offers in [false, true] {
+        let mut world = World::with(|config| config.pause_offers = pause_offers);
+        let (publisher, viewer) = (world.viewer().await, world.viewer().await);
+        let track = world.room.on_stage("video-720p");
+        let options =
+            SubscribeOptions { rendezvous_timeout: Some(RENDEZVOUS), ..SubscribeOptions::default() };
+        let (watched, writer) = tokio::join!(viewer.subscribe(track.clone(), options), async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let mut writer =
+                publisher.publish(track.clone(), PublishOffer::default()).await.expect("on its way");
+            let granted = timeout(LONG, writer.granted()).await.expect("answered").expect("taken");
+            assert!(granted.forward, "somebody waits: pausing is {pause_offers}");
+            let changed = timeout(Duration::from_secs(1), writer.event()).await;
+            assert!(changed.is_err(), "the answer says all: {changed:?}, pausing is {pause_offers}");
+            writer
+        });
+        writer.push(object(0, 0, 10));
+        writer.done(DoneCode::TrackEnded, "over");
+        let mut watched = watched.expect("granted");
+        assert_eq!(next(&mut watched).await, Ok((0, 0)));
+        assert_eq!(next(&mut watched).await, Err(Some(DoneCode::TrackEnded)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_published_track_flows_while_somebody_watches_where_the_relay_is_sparing() {
+    let mut world = sparing();
     let (publisher, viewer) = (world.viewer().await, world.viewer().await);
     let track = world.room.on_stage("video-720p");
     assert!(is_gone(&viewer, &track).await);
@@ -136,7 +186,7 @@ async fn tracks_and_namespace_of_one_session_are_one_broadcast() {
 
 #[tokio::test(start_paused = true)]
 async fn the_newest_publisher_of_a_track_wins_and_its_viewers_stay() {
-    let mut world = World::new();
+    let mut world = sparing();
     let (old, new, viewer) = (world.viewer().await, world.viewer().await, world.viewer().await);
     let track = world.room.on_stage("video-720p");
     let mut first = published(&old, &track, PublishOffer::default()).await;

@@ -1,6 +1,6 @@
 //! What of a request the relay answers by itself: waiting, moving, renewing, refusing.
 
-use shared::moqt::{EndOfTrack, FetchOptions, FetchRequest, Redirect};
+use shared::moqt::{EndOfTrack, FetchOptions, FetchRequest, GroupOrder, Redirect};
 use tokio::time::Instant;
 
 use super::*;
@@ -300,4 +300,12 @@ async fn what_is_kept_for_late_joiners_goes_on_ageing() {
     assert_eq!(next(&mut patient).await, Ok((1, 0)));
     writer.push(object(2, 0, 10));
     assert_eq!(next(&mut hasty).await, Ok((2, 0)), "the object before came more than a second ago");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_newest_group_comes_first_where_that_is_asked_for() {
+    let options = FetchOptions { order: GroupOrder::Descending, ..FetchOptions::default() };
+    let (places, took) = fetched(options, |request| panic!("the publisher is not asked: {request:?}")).await;
+    assert_eq!(places, [(5, 0), (5, 1), (3, u64::MAX)], "what is not here is said to be unknown");
+    assert_eq!(took, Duration::ZERO);
 }

@@ -6,8 +6,8 @@ use tokio::sync::oneshot;
 
 use super::{bell::Port, handles::Handle, task::Task};
 use crate::moqt::{
-    AuthToken, FetchItem, FetchOptions, GroupId, GroupOrder, Namespace, NamespaceEvent, PublishOffer,
-    Refused, SubscribeOk, SubscribeOptions, TrackName, TrackStatusOk, TracksOptions,
+    AuthToken, FetchItem, FetchOptions, GroupId, Namespace, NamespaceEvent, PublishOffer, Refused,
+    SubscribeOk, SubscribeOptions, TrackName, TrackStatusOk, TracksOptions,
     session::{Stream, inbox::Inbox, outbox::Outbox, record::FetchRecord},
     track::{Life, Reading},
     wire::WireFetchRange,
@@ -170,7 +170,7 @@ impl Task {
                     }),
                 };
                 port.lock().limit(self.limits.reader_bytes, self.limits.reader_items);
-                let record = Box::new(FetchRecord::new(GroupOrder::Ascending, known));
+                let record = Box::new(FetchRecord::new(options.order, known));
                 (asked, Handle::Fetch { port, reply: Some(reply), held: None, record })
             }
             What::Announce { namespace, port, reply } => {

@@ -532,7 +532,7 @@ impl Task {
                 (Handle::Tell(port), Request::SubscribeNamespace(request))
             }
             Asked::Publish(track, offer) => {
-                let mut reading = Reading::offered();
+                let mut reading = Reading::offered(self.limits.offered_bytes);
                 reading.inbox.limit(self.limits.reader_bytes, self.limits.reader_items);
                 let port = Port::new(&self.bell, stream, reading);
                 let priority = default_priority(&offer.ok);

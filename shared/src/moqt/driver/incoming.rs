@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     moqt::{
-        GroupId, Priority, ResetCode, SessionCode, SubgroupEnd, SubgroupId,
+        GroupId, GroupOrder, Priority, ResetCode, SessionCode, SubgroupEnd, SubgroupId,
         session::{Alias, Input, Stream},
         wire::{FetchReader, ObjectReader, StreamHeader, SubgroupHeader, WireError},
     },
@@ -216,7 +216,11 @@ impl Task {
                     input.stop(ResetCode::Cancelled);
                     return Ok(Step::Over);
                 };
-                let mut reader = FetchReader::new(self.max_object_bytes);
+                let order = match self.handles.get(&stream) {
+                    Some(Handle::Fetch { record, .. }) => record.order(),
+                    _ => GroupOrder::default(),
+                };
+                let mut reader = FetchReader::new(self.max_object_bytes).with_order(order);
                 reader.push(rest);
                 input.state = State::Fetch { stream, reader };
                 Ok(Step::More)

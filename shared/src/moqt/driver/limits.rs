@@ -21,6 +21,9 @@ pub struct DataLimits {
     pub reader_bytes: usize,
     /// Objects that may wait for one reader, with the same answer.
     pub reader_items: usize,
+    /// Bytes of a track that the peer publishes (PUBLISH) which may wait until the application answers it, with
+    /// the same answer.
+    pub offered_bytes: usize,
     /// Bytes that may wait for one subscriber. Past it only the newest group is kept.
     pub subscriber_bytes: usize,
     /// Objects that may wait for one subscriber, with the same answer.
@@ -39,6 +42,7 @@ impl Default for DataLimits {
             unknown_for: Duration::from_secs(5),
             reader_bytes: inbox::MAX_BYTES,
             reader_items: inbox::MAX_ITEMS,
+            offered_bytes: 256 << 10,
             subscriber_bytes: outbox::MAX_BYTES,
             subscriber_objects: outbox::MAX_OBJECTS,
             subscriber_subgroups: outbox::MAX_LANES,

@@ -5,7 +5,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::{Arc, Mutex},
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Instant,
 };
 
@@ -31,6 +31,9 @@ use crate::{
 
 /// Things looked at before other tasks get their turn.
 const TURN: usize = 256;
+
+/// Things looked at once more when the peer leaves; what is beyond is lost, as with a connection that broke.
+const LAST_WORDS: usize = 4096;
 
 type Waiting<T> = Option<Pin<Box<dyn Future<Output = T> + Send>>>;
 type Bidi = Result<(SendStream, RecvStream), ConnectionError>;
@@ -341,6 +344,7 @@ impl Task {
             Box::pin(async move { connection.closed().await })
         });
         let Some(error) = gone else { return };
+        self.hear_out();
         let reason = error.to_string();
         let code = match error {
             ConnectionError::Peer { code, .. } => SessionCode(code),
@@ -359,8 +363,7 @@ impl Task {
             match control.poll_write(&mut cx, self.control_out.make_contiguous()) {
                 Poll::Ready(Ok(_)) => self.control_out.retain(|chunk| !chunk.is_empty()),
                 Poll::Ready(Err(crate::transport::StreamError::Peer(_))) => {
-                    let reason = "the peer stopped the control stream";
-                    return self.core.close(SessionCode::ProtocolViolation, reason);
+                    return self.control_stopped();
                 }
                 Poll::Ready(Err(_)) | Poll::Pending => return,
             }
@@ -369,7 +372,39 @@ impl Task {
         self.control_out = VecDeque::new();
         let stopped = control.poll_stopped(&mut cx);
         if let Poll::Ready(Some(_)) = stopped {
-            self.core.close(SessionCode::ProtocolViolation, "the peer stopped the control stream");
+            self.control_stopped();
+        }
+    }
+
+    fn control_stopped(&mut self) {
+        self.hear_out();
+        self.core.close(SessionCode::ProtocolViolation, "the peer stopped the control stream");
+    }
+
+    /// The peer leaves: takes what of its data and last words came before, as the end of a track. Programs leave
+    /// by dropping all streams at once, in an order of their own.
+    pub(super) fn hear_out(&mut self) {
+        for _ in 0..LAST_WORDS {
+            match self.bell.next(Waker::noop()) {
+                Some(
+                    target @ (Target::AcceptUni | Target::Datagrams | Target::Request(_) | Target::In(_)),
+                ) => self.look(target),
+                // The application is told of the end soon enough.
+                Some(
+                    Target::Session
+                    | Target::Calls
+                    | Target::AcceptBi
+                    | Target::OpenBi
+                    | Target::OpenUni
+                    | Target::Closed
+                    | Target::Timer
+                    | Target::Control
+                    | Target::Handle(_)
+                    | Target::Out(_),
+                ) => {}
+                None => return,
+            }
+            self.settle();
         }
     }
 

@@ -32,14 +32,15 @@ impl Core {
         range: WireFetchRange,
         options: impl Into<FetchOptions>,
     ) -> Result<(), Refused> {
-        let FetchOptions { priority, fill_timeout } = options.into();
+        let FetchOptions { priority, order, fill_timeout } = options.into();
         let start = match &range {
             WireFetchRange::Standalone { start, .. } => Some(*start),
             WireFetchRange::Relative { .. } => None,
             WireFetchRange::Absolute { group, .. } => Some(Location { group: *group, object: ObjectId(0) }),
         };
         let priority = (priority != Priority::default()).then_some(priority);
-        let parameters = Parameters { priority, fill_timeout, ..Parameters::default() };
+        let order = (order != GroupOrder::Ascending).then_some(order);
+        let parameters = Parameters { priority, order, fill_timeout, ..Parameters::default() };
         self.ask(stream, Kind::Fetching(Fetching { is_granted: false, is_over: false, start }), |request| {
             Message::Fetch(wire::Fetch { request, range, parameters })
         })

@@ -180,6 +180,11 @@ impl FetchRecord {
         Self { record: Record::default(), order, range, last: None }
     }
 
+    /// In which order the groups are.
+    pub(crate) fn order(&self) -> GroupOrder {
+        self.order
+    }
+
     /// An object came.
     ///
     /// # Errors

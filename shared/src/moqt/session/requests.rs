@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{Asked, Core, Kind, Output, Stream, encode, violation};
 use crate::moqt::{
-    Namespace, RequestCode, ResetCode, Role,
+    Limits, Namespace, RequestCode, ResetCode, Role,
     driver::Refusal,
     wire::{Message, RequestError, RequestId, WireError},
 };
@@ -49,6 +49,8 @@ impl Core {
             Some((RequestCode::GoingAway, "this side is going away: connect anew"))
         } else if open > self.limits.requests {
             Some((RequestCode::ExcessiveLoad, "too many requests are open in this session"))
+        } else if message.namespace().is_some_and(|namespace| is_too_large(namespace, &self.limits)) {
+            Some((RequestCode::NotSupported, "the namespace has more fields or bytes than are taken here"))
         } else if message.namespace().is_some_and(Namespace::is_of_the_session) {
             Some((RequestCode::DoesNotExist, SESSION_ONLY))
         } else {
@@ -231,4 +233,11 @@ pub(super) fn clipped(reason: &str) -> String {
         end -= 1;
     }
     reason[..end].to_owned()
+}
+
+/// Whether a namespace is over a bound of this side.
+fn is_too_large(namespace: &Namespace, limits: &Limits) -> bool {
+    let fields = namespace.fields();
+    let bytes: usize = fields.iter().map(bytes::Bytes::len).sum();
+    fields.len() > limits.namespace_fields || bytes > limits.namespace_bytes
 }

@@ -12,8 +12,6 @@ use crate::moqt::{
 
 /// Groups that a reader may give up between two looks of the task; past it the oldest is forgotten.
 const MAX_STOPS: usize = 64;
-/// Bytes of an offered track that may wait for the answer to the offer.
-const EARLY_BYTES: usize = 256 << 10;
 /// Events that may wait for a namespace or tracks subscription; past it the peer's subscription is cancelled, which withdraws all.
 const MAX_EVENTS: usize = 4096;
 
@@ -29,9 +27,9 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
-    /// For a track that the peer offers: until the answer little is taken of it.
-    pub(crate) fn offered() -> Self {
-        Self { inbox: Inbox::with_limit(EARLY_BYTES), ..Self::default() }
+    /// For a track that the peer offers: until the answer few bytes are taken of it.
+    pub(crate) fn offered(bytes: usize) -> Self {
+        Self { inbox: Inbox::with_limit(bytes), ..Self::default() }
     }
 
     /// The application answers an offer; only the first answer counts.

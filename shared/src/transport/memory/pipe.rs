@@ -285,7 +285,10 @@ impl Reader {
         self.pipe.with(|state| {
             if !state.is_left && state.reset.is_none_or(|(at, _)| !at.is_reached()) && !state.is_read() {
                 state.is_left = true;
-                state.stopped.get_or_insert((back.arrival(), code));
+                // A connection that is over carries no word any more.
+                if !state.reader_ends.is_some_and(At::is_reached) {
+                    state.stopped.get_or_insert((back.arrival(), code));
+                }
                 state.clear();
             }
         });

@@ -143,6 +143,7 @@ impl Task {
             }
             State::Header(_) | State::Parked { .. } | State::Padding => Ok(()),
             State::Control => {
+                self.hear_out();
                 self.core.handle(now(), Input::ControlEnded);
                 Ok(())
             }

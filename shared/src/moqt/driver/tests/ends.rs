@@ -1,7 +1,15 @@
 //! Refusals, cancelled requests and ends.
 
-use super::*;
-use crate::moqt::{EndOfTrack, FetchItem, ResetCode};
+use super::{
+    hostile::subgroup,
+    order::{Raw, write},
+    resets::send,
+    *,
+};
+use crate::moqt::{
+    EndOfTrack, FetchItem, FetchOptions, GroupOrder, ResetCode,
+    wire::{Message, PublishDone},
+};
 
 fn code<T: std::fmt::Debug>(answer: Result<T, Refused>) -> (RequestCode, String) {
     match answer {
@@ -134,6 +142,69 @@ async fn a_fetch_that_breaks_off_is_not_taken_for_a_whole_one() {
     assert!(matches!(item, Some(FetchItem::Object(_))));
     drop(writer);
     assert!(fetch.next().await.is_err());
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Leave {
+    Stop,
+    Reset,
+    Finish,
+}
+
+/// moq-transport 0.17 drops all streams of a session at once when its program has said all: control streams
+/// among them, which closes the session (draft-18 §3.3), and takes nothing back.
+#[tokio::test]
+async fn the_last_words_of_a_peer_that_leaves_are_heard() {
+    for leave in [Leave::Stop, Leave::Reset, Leave::Finish] {
+        let (mut raw, client) = Raw::publisher(Config::new(Role::Client)).await;
+        let mut subscription = raw.granted(&client, "v").await;
+        // Nothing is awaited that does not happen at once: all of it waits when the session's task looks.
+        let done = PublishDone { code: DoneCode::TrackEnded, streams: 2, reason: "over".into() };
+        write(&mut raw.requests[0].0, &Message::PublishDone(done)).await;
+        for group in [1, 2] {
+            send(&raw.connection, subgroup(0, group, 1)).await.finish();
+        }
+        match leave {
+            Leave::Stop => raw.controls.1.stop(0),
+            Leave::Reset => raw.controls.0.reset(0),
+            Leave::Finish => raw.controls.0.finish(),
+        }
+        assert_eq!(client.session.closed().await.code, SessionCode::ProtocolViolation, "{leave:?}");
+        let mut groups = Vec::new();
+        let ended = loop {
+            match subscription.recv().await {
+                Some(Received::Item(Item::Object(object))) => groups.push(object.subgroup.group.0),
+                Some(Received::Item(_)) => {}
+                other => break other,
+            }
+        };
+        let over = Received::Done { code: DoneCode::TrackEnded, reason: "over".into() };
+        assert_eq!((groups, ended), (vec![1, 2], Some(over)), "{leave:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_fetch_may_ask_for_the_newest_group_first() {
+    let (client, mut server) = pair().await;
+    let (start, end) = (Location::new(1, 0), Location::new(9, 1));
+    let range = FetchRange::Standalone { track: track("v"), start, end };
+    let places = [(9, 0), (9, 1), (4, 0), (1, 3)];
+    let serve = async {
+        let Some(Request::Fetch(request)) = server.requests.next().await else { panic!("no request") };
+        assert_eq!(request.order(), GroupOrder::Descending);
+        let mut writer = request.accept(end, EndOfTrack::No, Properties::default());
+        for (group, id) in places {
+            assert!(writer.send(object(group, 0, id, "x")).await);
+        }
+        writer.finish();
+    };
+    let options = FetchOptions { order: GroupOrder::Descending, ..FetchOptions::default() };
+    let (fetch, ()) = tokio::join!(client.session.fetch(range, options), serve);
+    let (mut fetch, mut came) = (fetch.expect("granted"), Vec::new());
+    while let Some(FetchItem::Object(object)) = fetch.next().await.expect("not reset") {
+        came.push((object.subgroup.group.0, object.id.0));
+    }
+    assert_eq!(came, places);
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ fn limited(limits: DataLimits) -> Config {
 }
 
 /// A subgroup's stream with one object.
-fn subgroup(alias: u64, group: u64, priority: u8) -> Bytes {
+pub(super) fn subgroup(alias: u64, group: u64, priority: u8) -> Bytes {
     let header = SubgroupHeader {
         alias: TrackAlias(alias),
         group: GroupId(group),

@@ -17,7 +17,7 @@ use crate::{
 /// A side of which the test writes every message and sees every stream.
 pub(super) struct Raw {
     pub(super) connection: Connection,
-    _controls: (SendStream, RecvStream),
+    pub(super) controls: (SendStream, RecvStream),
     pub(super) requests: Vec<(SendStream, RecvStream)>,
 }
 
@@ -28,7 +28,7 @@ impl Raw {
         write(&mut control, &Message::Setup(Setup::default())).await;
         let (session, requests) = start(server, Config::new(Role::Server)).await.expect("set up");
         let controls = (control, client.accept_uni().await.expect("control"));
-        (Self { connection: client, _controls: controls, requests: Vec::new() }, Side { session, requests })
+        (Self { connection: client, controls, requests: Vec::new() }, Side { session, requests })
     }
 
     /// A server, of which the client is a whole session.
@@ -38,7 +38,7 @@ impl Raw {
         write(&mut control, &Message::Setup(Setup::default())).await;
         let (session, requests) = start(client, config).await.expect("set up");
         let controls = (control, server.accept_uni().await.expect("control"));
-        (Self { connection: server, _controls: controls, requests: Vec::new() }, Side { session, requests })
+        (Self { connection: server, controls, requests: Vec::new() }, Side { session, requests })
     }
 
     /// Grants the client its first subscription, with alias 0.

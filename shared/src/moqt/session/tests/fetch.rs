@@ -217,9 +217,10 @@ fn a_fetch_says_how_urgent_it_is_and_how_long_a_relay_may_take() {
         let mut pair = Pair::new();
         let (start, end) = (Location::new(1, 0), Location::new(2, 0));
         let range = WireFetchRange::Standalone { track: track("v"), start, end };
-        let options = crate::moqt::FetchOptions { priority: Priority(9), fill_timeout };
+        let order = if fill_timeout.is_none() { GroupOrder::Ascending } else { GroupOrder::Descending };
+        let options = crate::moqt::FetchOptions { priority: Priority(9), order, fill_timeout };
         pair.client.fetch(FETCH, range, options).expect("asked");
         let [Output::Asked(_, Asked::Fetch(asked))] = &pair.run().server[..] else { panic!("not asked") };
-        assert_eq!((asked.priority, asked.fill_timeout), (Priority(9), fill_timeout));
+        assert_eq!((asked.priority, asked.order, asked.fill_timeout), (Priority(9), order, fill_timeout));
     }
 }

@@ -41,6 +41,25 @@ fn too_many_requests_are_refused_and_the_session_lives() {
 }
 
 #[test]
+fn namespaces_over_this_sides_bound_are_refused_and_the_session_lives() {
+    let mut lone =
+        lone(Role::Server, Limits { namespace_fields: 2, namespace_bytes: 5, ..Limits::default() });
+    let cases: [(&[&'static str], _); 5] = [
+        (&["a", "b"], None),
+        (&["ab", "cde"], None),
+        (&["a", "b", "c"], Some(RequestCode::NotSupported)),
+        (&["abc", "def"], Some(RequestCode::NotSupported)),
+        (&["a"], None),
+    ];
+    for (number, (fields, answer)) in (0..).zip(cases) {
+        let (request, parameters) = (RequestId(2 * number), Parameters::default());
+        let message = PublishNamespace { request, namespace: namespace(fields), parameters };
+        lone.open(Stream(number), &Message::PublishNamespace(message));
+        assert_eq!(refused_with(&mut lone, Stream(number)), answer, "{fields:?}");
+    }
+}
+
+#[test]
 fn too_many_updates_before_the_answer_end_the_request() {
     let mut lone = lone(Role::Server, Limits { waiting_updates: 2, ..Limits::default() });
     let stream = Stream(0);
