@@ -1,6 +1,8 @@
 //! The tests of the whole, in one executable: linking is slow.
 
 mod loopback;
+#[path = "interop/moqtap/mod.rs"]
+mod moqtap;
 mod sim;
 mod tidy;
 

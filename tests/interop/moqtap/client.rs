@@ -35,6 +35,9 @@ const MOQT_18: &[u8] = b"moqt-18";
 
 /// A connection on which nothing has been said yet.
 pub(super) async fn dial(world: &World, over: Over) -> Result<Transport> {
+    // With two providers in the tree it panics unless one is chosen (`rustls_client_config`, transport/quic.rs). That
+    // another case chose it already is no matter.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let options = QuicDialOptions::new(vec![MOQT_18.to_vec()])
         .insecure(true)
         .offering_wt_protocols(vec![MOQT_18.to_vec()]);

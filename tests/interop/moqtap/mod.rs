@@ -4,11 +4,6 @@
 //! What that client lacks or errs in is said where a case goes around it.
 
 mod client;
-mod fetch;
-mod leave;
-mod publish;
-mod refuse;
 mod subscribe;
-mod update;
 mod violate;
 mod wire;

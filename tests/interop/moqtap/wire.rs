@@ -7,7 +7,7 @@ use moqtap_codec::{
     varint::{Moqt18, VarInt},
 };
 
-/// OBJECT_DELIVERY_TIMEOUT (draft-18 §10.2.3), in milliseconds.
+/// EXPIRES (draft-18 §10.2.10), in milliseconds.
 pub(super) const EXPIRES: u64 = 0x08;
 /// LARGEST_OBJECT (draft-18 §10.2.11).
 pub(super) const LARGEST_OBJECT: u64 = 0x09;
