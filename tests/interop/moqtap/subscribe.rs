@@ -142,8 +142,8 @@ async fn datagrams_arrive_as_they_were_sent() -> Result<()> {
 
 #[tokio::test]
 async fn a_range_of_groups_is_delivered_and_then_done() -> Result<()> {
-    let world = World::with(&["--open","--qlog","/tmp/clq"])?;
-    for over in [Over::WebTransport] {
+    let world = World::with(&["--open"])?;
+    for over in TRANSPORTS {
         let mut publisher = Client::connect(&world, over).await?;
         let mut viewer = Client::connect(&world, over).await?;
         let _announced = publisher.announce("lab/desk").await?;

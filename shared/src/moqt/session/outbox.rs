@@ -38,6 +38,9 @@ pub(crate) const MAX_LANES: usize = 1024;
 pub(crate) const MAX_DATAGRAMS: usize = 256;
 /// What an object costs beside its bytes.
 const OVERHEAD: usize = 96;
+/// How long an AbsoluteRange stays open after its end for what the streams of later groups overtook: streams
+/// arrive in any order (draft-18 §2.2).
+const STRAGGLERS: Duration = Duration::from_secs(1);
 /// Groups remembered as skipped, so that each is counted once.
 const MAX_SKIPPED: usize = 64;
 
@@ -88,6 +91,8 @@ pub(crate) struct Outbox {
     /// The last group of which objects may be missing that a wider filter now lets pass.
     patchy: Option<GroupId>,
     largest: Option<Location>,
+    /// When something of the window came last, or the first that is past its end.
+    came: Option<Instant>,
     lanes: BTreeMap<LaneId, Lane>,
     datagrams: VecDeque<(Instant, Object)>,
     /// Groups below are not sent any more.
@@ -132,6 +137,7 @@ impl Outbox {
             window: Window::new(Filter::Unfiltered, None),
             patchy: None,
             largest: None,
+            came: None,
             lanes: BTreeMap::new(),
             datagrams: VecDeque::new(),
             floor: GroupId(0),
@@ -210,7 +216,7 @@ impl Outbox {
     fn push_object(&mut self, now: Instant, object: Object) {
         let location = object.location();
         let Subgroup { group, id, .. } = object.subgroup;
-        self.largest = self.largest.max(Some(location));
+        self.note(now, location);
         if !self.window.passes(location) {
             return;
         }
@@ -253,9 +259,22 @@ impl Outbox {
         self.bound();
     }
 
+    /// Notes what is published.
+    fn note(&mut self, now: Instant, location: Location) {
+        if self.window.passes(location) || !self.is_past() {
+            self.came = Some(now);
+        }
+        self.largest = self.largest.max(Some(location));
+    }
+
+    /// Whether something past the end of the window is published.
+    fn is_past(&self) -> bool {
+        self.largest.is_some_and(|largest| self.window.is_past(largest.group))
+    }
+
     fn push_datagram(&mut self, now: Instant, object: Object) {
         let location = object.location();
-        self.largest = self.largest.max(Some(location));
+        self.note(now, location);
         if !self.window.passes(location) || !self.options.forward {
             return;
         }
@@ -356,12 +375,15 @@ impl Outbox {
         }
     }
 
-    /// An AbsoluteRange ends by itself once its groups are through.
+    /// When an AbsoluteRange ends by itself: once its groups are through, and no more of them comes.
+    fn range_over(&self) -> Option<Instant> {
+        let is_open = self.ending.is_none() && !self.is_closed;
+        let is_through = is_open && self.is_past() && !self.lanes.values().any(Lane::is_active);
+        self.came.filter(|_| is_through).map(|came| came + STRAGGLERS)
+    }
+
     fn check_range(&mut self, now: Instant) {
-        if self.ending.is_none()
-            && self.largest.is_some_and(|largest| self.window.is_past(largest.group))
-            && !self.lanes.values().any(Lane::is_active)
-        {
+        if self.range_over().is_some_and(|over| over <= now) {
             self.end(now, DoneCode::SubscriptionEnded, "the range that was asked for is over".to_owned());
         }
     }

@@ -182,7 +182,7 @@ impl Outbox {
         Some((code, reason, self.streams))
     }
 
-    /// Lets go of what is too late (draft-18 §8).
+    /// Lets go of what is too late (draft-18 §8), and ends a range that is over.
     pub(crate) fn expire(&mut self, now: Instant) {
         let late: Vec<LaneId> = self
             .lanes
@@ -203,10 +203,11 @@ impl Outbox {
 
     /// When to call [`expire`](Self::expire).
     pub(crate) fn deadline(&self) -> Option<Instant> {
+        let over = self.range_over();
         if self.object_timeout.is_none() && self.subgroup_timeout.is_none() {
-            return None;
+            return over;
         }
-        self.lanes.values().filter_map(|lane| self.due(lane)).min()
+        self.lanes.values().filter_map(|lane| self.due(lane)).chain(over).min()
     }
 
     fn due(&self, lane: &super::Lane) -> Option<Instant> {

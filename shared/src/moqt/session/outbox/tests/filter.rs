@@ -56,9 +56,34 @@ fn a_range_ends_by_itself() {
     let (stream, _) = rig.open().expect("waits");
     rig.end(5, 0);
     assert_eq!(rig.write(stream).1, Next::Finish(None));
+    rig.now += STRAGGLERS;
+    rig.outbox.expire(rig.now);
     let (code, _, streams) = rig.outbox.take_done().expect("over");
     assert_eq!((code, streams), (DoneCode::SubscriptionEnded, 1));
     assert!(!rig.push(object(6, 0, 1, 1)));
+}
+
+#[test]
+fn what_later_groups_overtook_is_of_the_range_all_the_same() {
+    let mut rig = rig(Filter::AbsoluteRange(Location::new(5, 0), GroupId(6)), None);
+    rig.push(object(7, 0, 0, 1));
+    assert_eq!((rig.open(), rig.outbox.deadline()), (None, Some(rig.now + STRAGGLERS)));
+    for group in [6, 5] {
+        rig.now += STRAGGLERS / 2;
+        assert!(rig.push(object(group, 0, 0, 1)));
+        // What is far past it does not keep it open.
+        assert!(rig.push(object(8 + group, 0, 0, 1)));
+        let (stream, of) = rig.open().expect("waits");
+        assert_eq!((of, rig.outbox.deadline()), (lane(group, 0), None));
+        rig.end(group, 0);
+        assert_eq!(rig.write(stream).1, Next::Finish(None));
+    }
+    assert_eq!(rig.outbox.deadline(), Some(rig.now + STRAGGLERS));
+    rig.outbox.expire(rig.now + STRAGGLERS / 2);
+    assert_eq!(rig.outbox.take_done(), None);
+    rig.outbox.expire(rig.now + STRAGGLERS);
+    let (code, _, streams) = rig.outbox.take_done().expect("over");
+    assert_eq!((code, streams), (DoneCode::SubscriptionEnded, 2));
 }
 
 #[test]
