@@ -4,6 +4,8 @@
 //! What that client lacks or errs in is said where a case goes around it.
 
 mod client;
+mod publish;
 mod subscribe;
-mod violate;
+mod update;
+mod fetch;
 mod wire;
