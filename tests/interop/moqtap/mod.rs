@@ -5,7 +5,9 @@
 
 mod client;
 mod publish;
+mod refuse;
 mod subscribe;
 mod update;
 mod fetch;
+mod leave;
 mod wire;

@@ -92,18 +92,24 @@ async fn the_relay_asks_for_objects_only_while_somebody_wants_them() -> Result<(
         let mut watching = viewer.subscribe("lab/desk", "notes", vec![number(FORWARD, 0)]).await?;
         let mut serving = publisher.serve("notes", 1, Vec::new(), Vec::new()).await?;
         viewer.granted(&mut watching).await?;
+        told_to_forward(&mut publisher, &mut serving, 0).await?;
         update(&mut viewer, &mut watching, FIRST, vec![number(FORWARD, 1)]).await?;
         answered(&mut viewer, &mut watching).await?;
-        let ControlMessage::RequestUpdate(asked) = publisher.next(&mut serving).await? else {
-            bail!("expected REQUEST_UPDATE")
-        };
-        assert!(asked.parameters.contains(&number(FORWARD, 1)), "{over:?}: {asked:?}");
-        let ok = RequestOk { parameters: Vec::new(), track_properties: Vec::new() };
-        publisher.session().respond_ok(&mut serving, ok).await?;
+        told_to_forward(&mut publisher, &mut serving, 1).await?;
         publisher.send(group(1, 1), &[object(0, "asked for")]).await?;
         assert_eq!(viewer.subgroup().await?.payloads(), [(0, "asked for".into())], "{over:?}");
     }
     Ok(())
+}
+
+/// Takes the relay's update, which sets the forward state.
+async fn told_to_forward(publisher: &mut Client, serving: &mut RequestStream, state: u64) -> Result<()> {
+    let ControlMessage::RequestUpdate(asked) = publisher.next(serving).await? else {
+        bail!("expected REQUEST_UPDATE")
+    };
+    assert!(asked.parameters.contains(&number(FORWARD, state)), "{asked:?}");
+    let ok = RequestOk { parameters: Vec::new(), track_properties: Vec::new() };
+    Ok(publisher.session().respond_ok(serving, ok).await?)
 }
 
 #[tokio::test]
