@@ -8,7 +8,9 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use moqtap_client::{
     draft18::{
-        connection::{ClientConfig, Connection, ConnectionError, FramedRecvStream, RequestStream, TransportType},
+        connection::{
+            ClientConfig, Connection, ConnectionError, FramedRecvStream, RequestStream, TransportType,
+        },
         event::{ClientEvent, Direction},
         observer::ConnectionObserver,
     },
@@ -35,8 +37,8 @@ const MOQT_18: &[u8] = b"moqt-18";
 
 /// A connection on which nothing has been said yet.
 pub(super) async fn dial(world: &World, over: Over) -> Result<Transport> {
-    // With two providers in the tree it panics unless one is chosen (`rustls_client_config`, transport/quic.rs). That
-    // another case chose it already is no matter.
+    // With two providers in the tree it panics unless one is chosen (`rustls_client_config`, transport/quic.rs).
+    // That another case chose it already is no matter.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let options = QuicDialOptions::new(vec![MOQT_18.to_vec()])
         .insecure(true)
@@ -123,7 +125,7 @@ impl Client {
             ca_certs: Vec::new(),
             setup_parameters: options,
         };
-        let adopted = Connection::adopt(dial(world, over).await?, config);
+        let adopted = Box::pin(Connection::adopt(dial(world, over).await?, config));
         let mut connection = within("SETUP", adopted).await??;
         let received = Received::default();
         connection.set_observer(Box::new(received.clone()));

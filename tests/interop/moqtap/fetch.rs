@@ -1,6 +1,7 @@
 //! FETCH: standalone and joining, from what the relay keeps and from the publisher.
 
 use anyhow::{Result, bail, ensure};
+use moqtap_client::draft18::connection::RequestStream;
 use moqtap_codec::{
     dispatch::AnyFetchHeader,
     draft18::{
@@ -8,7 +9,6 @@ use moqtap_codec::{
         message::{ControlMessage, FetchOk, FetchPayload},
     },
 };
-use moqtap_client::draft18::connection::RequestStream;
 use tests::world::{Over, World};
 
 use super::{
@@ -161,7 +161,8 @@ async fn what_the_relay_lacks_is_fetched_from_the_publisher() -> Result<()> {
         viewer.granted(&mut watching).await?;
 
         let (of, name) = (namespace("lab/attic"), b"old".to_vec());
-        let asked = viewer.session().fetch(of.clone(), name.clone(), var(4), var(0), var(5), var(0), Vec::new());
+        let asked =
+            viewer.session().fetch(of.clone(), name.clone(), var(4), var(0), var(5), var(0), Vec::new());
         let mut request = asked.await?;
         let (asked, mut answering) = publisher.asked().await?;
         let ControlMessage::Fetch(fetch) = asked else { bail!("expected FETCH: {asked:?}") };
@@ -182,8 +183,8 @@ async fn what_the_relay_lacks_is_fetched_from_the_publisher() -> Result<()> {
         let header = AnyFetchHeader::Draft18(FetchHeader { request_id: fetch.request_id });
         let mut stream = publisher.session().open_fetch_stream(&header).await?;
         // Group, subgroup and object spelled out, with a priority; then the next object; then the next group's.
-        // No End of Range: it takes a payload length after one (`FetchObjectHeader::decode`, data_stream.rs of the
-        // codec), where we and the working group (moq-transport, issue 1861) take none.
+        // No End of Range: it takes a payload length after one (`FetchObjectHeader::decode`, data_stream.rs of
+        // the codec), where we and the working group (moq-transport, issue 1861) take none.
         for (flags, group, subgroup, id, priority, payload) in [
             (0x1f, Some(4), Some(7), Some(0), Some(20), "four"),
             (0x01, None, None, None, None, "more"),

@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::{Result, bail, ensure};
 use moqtap_client::draft18::{connection::ConnectionError, endpoint::EndpointError};
 use moqtap_codec::draft18::message::{ControlMessage, GoAway};
-use tests::world::{Over, PATIENCE, World};
+use tests::world::{PATIENCE, World};
 
 use super::{
     client::{Client, TRANSPORTS, within},

@@ -68,10 +68,18 @@ async fn who_wants_all_tracks_is_offered_them() -> Result<()> {
         assert_ne!(mic, lamp);
         publisher.send(group(2, 3), &[object(0, "light")]).await?;
         let got = viewer.subgroup().await?;
-        assert_eq!((got.header.track_alias, got.payloads()), (var(lamp), vec![(0, "light".into())]), "{over:?}");
+        assert_eq!(
+            (got.header.track_alias, got.payloads()),
+            (var(lamp), vec![(0, "light".into())]),
+            "{over:?}"
+        );
         publisher.send(group(1, 3), &[object(0, "sound")]).await?;
         let got = viewer.subgroup().await?;
-        assert_eq!((got.header.track_alias, got.payloads()), (var(mic), vec![(0, "sound".into())]), "{over:?}");
+        assert_eq!(
+            (got.header.track_alias, got.payloads()),
+            (var(mic), vec![(0, "sound".into())]),
+            "{over:?}"
+        );
     }
     Ok(())
 }

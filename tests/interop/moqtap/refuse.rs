@@ -3,11 +3,11 @@
 use anyhow::{Result, ensure};
 use moqtap_client::draft18::connection::RequestStream;
 use moqtap_codec::draft18::error_codes::RequestErrorCode as Code;
-use tests::world::{Over, World};
+use tests::world::World;
 
 use super::{
     client::{Client, TRANSPORTS},
-    wire::{LARGEST_OBJECT, location, namespace, number, object, var},
+    wire::{LARGEST_OBJECT, group, location, namespace, number, object, var},
 };
 
 /// Checks the code and that the reason holds the words; and that the request is over, and the session is not.
@@ -99,8 +99,7 @@ async fn fetches_of_nothing_are_refused() -> Result<()> {
         let mut viewer = Client::connect(&world, over).await?;
         let _announced = publisher.announce("lab/desk").await?;
         let mut watching = viewer.subscribe("lab/desk", "notes", Vec::new()).await?;
-        let _serving =
-            publisher.serve("notes", 1, vec![location(LARGEST_OBJECT, 3, 2)], Vec::new()).await?;
+        let _serving = publisher.serve("notes", 1, vec![location(LARGEST_OBJECT, 3, 2)], Vec::new()).await?;
         viewer.granted(&mut watching).await?;
         let (of, name) = (namespace("lab/desk"), b"notes".to_vec());
         let asked = viewer.session().fetch(of, name, var(8), var(0), var(9), var(0), Vec::new());
@@ -110,7 +109,7 @@ async fn fetches_of_nothing_are_refused() -> Result<()> {
         let mut request = viewer.session().joining_fetch(var(400), var(1), Vec::new()).await?;
         is_refused(&mut viewer, &mut request, Code::InvalidJoiningRequestId, "").await?;
         // What is watched goes on.
-        publisher.send(super::wire::group(1, 4), &[object(0, "on")]).await?;
+        publisher.send(group(1, 4), &[object(0, "on")]).await?;
         assert_eq!(viewer.subgroup().await?.payloads(), [(0, "on".into())], "{over:?}");
     }
     Ok(())

@@ -41,7 +41,8 @@ async fn sets_up_with_options_known_and_unknown() -> Result<()> {
             options.splice(0..0, [bytes(PATH, b"/lab?a=b"), bytes(AUTHORITY, b"localhost:4443")]);
         }
         let mut client = Client::set_up(&world, over, options).await?;
-        let AnyControlMessage::Draft18(ControlMessage::Setup(setup)) = client.session().server_setup().clone()
+        let AnyControlMessage::Draft18(ControlMessage::Setup(setup)) =
+            client.session().server_setup().clone()
         else {
             bail!("no SETUP")
         };
@@ -60,7 +61,8 @@ async fn subgroups_arrive_as_they_were_sent() -> Result<()> {
         let mut publisher = Client::connect(&world, over).await?;
         let mut viewer = Client::connect(&world, over).await?;
         let _announced = publisher.announce("lab/desk").await?;
-        let mut watching = viewer.subscribe("lab/desk", "notes", vec![number(SUBSCRIBER_PRIORITY, 7)]).await?;
+        let mut watching =
+            viewer.subscribe("lab/desk", "notes", vec![number(SUBSCRIBER_PRIORITY, 7)]).await?;
         let properties = vec![number(DEFAULT_PRIORITY, 50), number(0x3a00, 5), bytes(0x3a01, b"hello")];
         let parameters = vec![location(LARGEST_OBJECT, 3, 9)];
         let mut serving = publisher.serve("notes", 7, parameters.clone(), properties.clone()).await?;
@@ -161,7 +163,7 @@ async fn a_range_of_groups_is_delivered_and_then_done() -> Result<()> {
             publisher.send(group(1, id), &[object(0, "a"), object(1, format!("b{id}"))]).await?;
         }
         // Streams may overtake each other.
-        let mut got = vec![viewer.subgroup().await?, viewer.subgroup().await?];
+        let mut got = [viewer.subgroup().await?, viewer.subgroup().await?];
         got.sort_by_key(|subgroup| subgroup.header.group_id.into_inner());
         assert_eq!((got[0].header.group_id, got[1].header.group_id), (var(5), var(6)), "{over:?}");
         assert_eq!(got[0].payloads(), [(1, "b5".into())]);
@@ -182,7 +184,8 @@ async fn how_a_track_stands_is_told() -> Result<()> {
         let mut publisher = Client::connect(&world, over).await?;
         let mut viewer = Client::connect(&world, over).await?;
         let _announced = publisher.announce("lab/desk").await?;
-        let mut asking = viewer.session().track_status(namespace("lab/desk"), b"notes".to_vec(), Vec::new()).await?;
+        let mut asking =
+            viewer.session().track_status(namespace("lab/desk"), b"notes".to_vec(), Vec::new()).await?;
         // Nobody watches it, so that its publisher is asked.
         let (asked, mut answering) = publisher.asked().await?;
         let ControlMessage::TrackStatus(status) = asked else { bail!("expected TRACK_STATUS: {asked:?}") };

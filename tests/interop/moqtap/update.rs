@@ -1,9 +1,10 @@
 //! REQUEST_UPDATE of a subscription, both ways, and of a namespace subscription.
 //!
-//! The client has no call for it: the message is written by hand, under a Request ID far from those that it counts
-//! up by itself. Of a subscription it does not know the answer (`Endpoint::receive_request_ok`, endpoint.rs, has no
-//! case for one, though draft-18 §10.9 has exactly one REQUEST_OK or REQUEST_ERROR come), so that its error is passed
-//! over and the message itself is read from its observer.
+//! The client has no call for it: the message is written by hand, under a Request ID far from those that it
+//! counts up by itself. The answer it does not know: `Endpoint::receive_request_ok` (endpoint.rs) finds no request
+//! for one on a subscription, and takes one on a namespace subscription for the second answer to that, though
+//! exactly one REQUEST_OK or REQUEST_ERROR is to come (draft-18 §10.9). So its error is passed over, and the
+//! message is read from its observer.
 
 use anyhow::{Result, bail};
 use moqtap_client::draft18::{
@@ -19,7 +20,9 @@ use tests::world::World;
 
 use super::{
     client::{Client, TRANSPORTS, within},
-    wire::{FORWARD, LARGEST_OBJECT, SUBSCRIBER_PRIORITY, bytes, group, location, namespace, number, object, var},
+    wire::{
+        FORWARD, LARGEST_OBJECT, SUBSCRIBER_PRIORITY, bytes, group, location, namespace, number, object, var,
+    },
 };
 
 /// The first of our own Request IDs.
@@ -42,12 +45,12 @@ async fn update(
 async fn answered(client: &mut Client, request: &mut RequestStream) -> Result<RequestOk> {
     match within("an answer", client.session().recv_on_request_stream(request)).await? {
         Ok(ControlMessage::RequestOk(ok)) => Ok(ok),
-        Err(ConnectionError::Endpoint(
-            EndpointError::UnknownRequest(_) | EndpointError::Namespace(_),
-        )) => match client.last() {
-            Some(ControlMessage::RequestOk(ok)) => Ok(ok),
-            other => bail!("expected REQUEST_OK: {other:?}"),
-        },
+        Err(ConnectionError::Endpoint(EndpointError::UnknownRequest(_) | EndpointError::Namespace(_))) => {
+            match client.last() {
+                Some(ControlMessage::RequestOk(ok)) => Ok(ok),
+                other => bail!("expected REQUEST_OK: {other:?}"),
+            }
+        }
         other => bail!("expected REQUEST_OK: {other:?}"),
     }
 }
@@ -71,8 +74,13 @@ async fn a_subscription_is_paused_and_resumed() -> Result<()> {
         publisher.send(group(1, 1), &[object(0, "unseen")]).await?;
         // Through the relay by then.
         assert_eq!(witness.subgroup().await?.payloads(), [(0, "unseen".into())]);
-        update(&mut viewer, &mut watching, FIRST + 2, vec![number(FORWARD, 1), number(SUBSCRIBER_PRIORITY, 3)])
-            .await?;
+        update(
+            &mut viewer,
+            &mut watching,
+            FIRST + 2,
+            vec![number(FORWARD, 1), number(SUBSCRIBER_PRIORITY, 3)],
+        )
+        .await?;
         let ok = answered(&mut viewer, &mut watching).await?;
         assert_eq!(ok.parameters, [location(LARGEST_OBJECT, 1, 0)], "{over:?}");
         publisher.send(group(1, 2), &[object(0, "seen")]).await?;
