@@ -3,9 +3,9 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use shared::moqt::{
-    Fetch, FetchItem, FetchRange, Filter, GroupId, GroupOrder, Item, Location, Namespace, NamespaceEvent,
-    NamespaceSubscription, Priority, Received, Session, SessionCode, SubscribeOptions, Subscription,
-    TrackName,
+    AuthToken, Changes, Fetch, FetchItem, FetchRange, Filter, GroupId, GroupOrder, Item, Location, Namespace,
+    NamespaceEvent, NamespaceSubscription, Priority, Received, Session, SessionCode, SubscribeOptions,
+    Subscription, TokenType, TrackName,
 };
 use tokio::{
     task::JoinSet,
@@ -44,9 +44,14 @@ async fn visit(world: &Arc<World>, seat: Seat, mut dice: Dice) {
     }
     let all = async { while tasks.join_next().await.is_some() {} };
     let _ = timeout(dice.millis(0, 10_000), all).await;
-    match dice.between(0, 3) {
+    match dice.between(0, 4) {
         0 => session.close(SessionCode::NoError, "enough"),
         1 => link.cut(dice.millis(0, 3_000), dice.millis(0, 3_000)),
+        2 => {
+            world.count("farewells");
+            session.goaway("", dice.millis(1, 3_000));
+            sleep(dice.millis(0, 3_000)).await;
+        }
         _ => {}
     }
     let is_dropped = dice.chance(50);
@@ -69,14 +74,22 @@ async fn visit(world: &Arc<World>, seat: Seat, mut dice: Dice) {
 
 /// Asks for something, in a task of its own.
 fn act(world: &Arc<World>, session: &Session, dice: &mut Dice, tasks: &mut JoinSet<()>) {
-    let (world, session, mut dice) = (Arc::clone(world), session.clone(), dice.fork());
+    let (world, mut session, mut dice) = (Arc::clone(world), session.clone(), dice.fork());
+    if dice.chance(15) {
+        // The same few again and again: they are registered once and named by their aliases.
+        let token =
+            |dice: &mut Dice| AuthToken { kind: TokenType(0), value: vec![dice.next() as u8 % 3; 40].into() };
+        world.count("tokens");
+        session = session.with_tokens([token(&mut dice)]);
+    }
     let name = world.names[dice.between(0, world.names.len() as u64 - 1) as usize].clone();
     let hasty = dice.chance(8).then(|| dice.millis(0, 150));
     tasks.spawn(async move {
         let work = async {
-            match dice.between(0, 9) {
+            match dice.between(0, 10) {
                 0 => fetch(&world, session, name, dice).await,
                 1 => learn(&world, session, dice).await,
+                10 => status(&world, session, name, dice).await,
                 2 | 3 => join(&world, session, name, dice).await,
                 _ => watch(&world, session, name, dice).await,
             }
@@ -202,7 +215,7 @@ pub(crate) fn told(item: &Item) -> String {
 }
 
 async fn change(world: &World, subscription: &Subscription, group: GroupId, dice: &mut Dice) {
-    let change = dice.between(0, 3);
+    let change = dice.between(0, 4);
     world.note("changes", change);
     match change {
         0 => {
@@ -212,8 +225,19 @@ async fn change(world: &World, subscription: &Subscription, group: GroupId, dice
         }
         1 => subscription.set_priority(Priority(dice.next() as u8)),
         2 => subscription.stop(group),
+        3 => {
+            let priority = Some(Priority(dice.next() as u8));
+            let object_timeout = dice.chance(30).then(|| dice.millis(100, 3_000));
+            let changes = Changes { priority, object_timeout, ..Changes::default() };
+            world.ask("updates", subscription.change(changes)).await;
+        }
         _ => subscription.request_new_group(group),
     }
+}
+
+async fn status(world: &World, session: Session, name: TrackName, mut dice: Dice) {
+    sleep(dice.millis(0, 2_000)).await;
+    world.ask("statuses", session.track_status(name)).await;
 }
 
 async fn fetch(world: &World, session: Session, name: TrackName, mut dice: Dice) {
