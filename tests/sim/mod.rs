@@ -89,7 +89,8 @@ fn whatever_the_network_does_the_promises_are_kept() {
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
     if count >= 1_000 {
         let often = ["objects", "datagrams", "fetched", "joined", "namespace events", "done", "refused"];
-        let kinds = ["statuses", "updates", "tokens", "farewells", "tracks published", "redirected"];
+        let kinds =
+            ["statuses", "updates", "tokens", "farewells", "tracks published", "redirected", "offers taken"];
         for what in often.into_iter().chain(kinds).chain(["relays stopped"]) {
             let often = totals.get(what).copied().unwrap_or_default();
             assert!(often >= count / 50, "{what} happened {often} times only: the seeds show nothing of it");
