@@ -7,6 +7,7 @@ mod film;
 mod foreign;
 mod interop;
 mod migration;
+mod moqtap;
 mod outage;
 mod priorities;
 mod qlog;
