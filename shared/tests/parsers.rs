@@ -203,12 +203,15 @@ fn timecodes() {
     withstands(fuzz::timecode, &picture);
 }
 
+/// A target's name, its corpus and what it calls.
+type Target = (&'static str, &'static str, fn(&[u8]));
+
 /// What fuzzers found worth keeping, one input a line in base64: each reaches code that the others do not.
 #[test]
 fn corpora() {
     use base64::{Engine, prelude::BASE64_STANDARD};
 
-    let targets: [(&str, &str, fn(&[u8])); 10] = [
+    let targets: [Target; 10] = [
         ("catalog", include_str!("../fuzz/corpus/catalog.txt"), fuzz::catalog),
         ("control_message", include_str!("../fuzz/corpus/control_message.txt"), fuzz::control_message),
         ("datagram", include_str!("../fuzz/corpus/datagram.txt"), fuzz::datagram),

@@ -8,8 +8,9 @@ use std::{
 
 use shared::moqt::{
     DoneCode, EndOfTrack, FetchItem, FetchRequest, GroupId, Item, Location, Namespace, NamespaceEvent,
-    NamespaceSubscriptionRequest, Object, ObjectId, Priority, Properties, Request, RequestCode, ResetCode,
-    Status, Subgroup, SubgroupEnd, SubgroupId, SubscribeOk, SubscribeRequest, TrackName, TrackWriter,
+    NamespaceSubscriptionRequest, Object, ObjectId, Priority, Properties, PublishOffer, Redirect, Request,
+    RequestCode, ResetCode, Session, Status, Subgroup, SubgroupEnd, SubgroupId, SubscribeOk,
+    SubscribeRequest, TrackName, TrackWriter,
 };
 use tokio::{
     task::JoinSet,
@@ -23,11 +24,19 @@ use super::{
     world::{Seat, TRACKS, World},
 };
 
+/// Whether somebody else publishes in the namespace too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Claim {
+    Sole,
+    /// Tracks are not published one by one then: their viewers would go on with what is in truth another track.
+    Shared,
+}
+
 /// Publishes until its time is over or its session is.
 pub(crate) async fn publisher(
     world: Arc<World>,
     number: u8,
-    namespace: Namespace,
+    (namespace, claim): (Namespace, Claim),
     seat: Seat,
     mut dice: Dice,
 ) {
@@ -40,6 +49,9 @@ pub(crate) async fn publisher(
         })
         .collect();
     for line in &lines {
+        if dice.chance(30) && claim == Claim::Sole {
+            tasks.spawn(offer(Arc::clone(&world), session.clone(), Arc::clone(line)));
+        }
         tasks.spawn(Arc::clone(line).run(Arc::clone(&world), dice.fork()));
     }
     let announce = world.ask("namespaces published", session.publish_namespace(namespace));
@@ -108,7 +120,10 @@ fn answer(
                 sleep(later).await;
                 match line {
                     _ if dice.chance(3) => drop(request),
-                    Some(line) if !dice.chance(5) => line.accept(request),
+                    _ if dice.chance(3) => {
+                        request.redirect(Redirect::to("moqt://elsewhere"), "not here", None)
+                    }
+                    Some(line) if !dice.chance(5) => line.accept(request, expiry(&mut dice)),
                     _ => request.reject(RequestCode::DoesNotExist, "no such track"),
                 }
             });
@@ -126,8 +141,31 @@ fn answer(
         Request::SubscribeNamespace(request) => {
             tasks.spawn(tell(request, dice));
         }
+        Request::TrackStatus(request) => match find(request.track()) {
+            Some(line) => {
+                request.answer(SubscribeOk { largest: line.lock().largest, ..SubscribeOk::default() })
+            }
+            None => request.reject(RequestCode::DoesNotExist, "no such track"),
+        },
         Request::PublishNamespace(request) => request.reject(RequestCode::Uninterested, "not here"),
         _ => {}
+    }
+}
+
+/// For how long a subscription is granted: not for ever, now and then.
+fn expiry(dice: &mut Dice) -> Option<Duration> {
+    dice.chance(10).then(|| dice.millis(500, 4_000))
+}
+
+/// Publishes a track (PUBLISH) that has not begun.
+async fn offer(world: Arc<World>, session: Session, line: Arc<Line>) {
+    let offer = session.publish(line.name.clone(), PublishOffer::default());
+    let Some(writer) = world.ask("tracks published", offer).await else { return };
+    drop(session);
+    let mut state = line.lock();
+    // Where it has begun meanwhile, the offer is withdrawn.
+    if state.largest.is_none() && state.over.is_none() {
+        state.writers.push(writer);
     }
 }
 
@@ -184,10 +222,10 @@ impl Line {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn accept(&self, request: SubscribeRequest) {
+    fn accept(&self, request: SubscribeRequest, expires: Option<Duration>) {
         let mut state = self.lock();
         let properties = Properties::default();
-        let writer = request.accept(SubscribeOk { largest: state.largest, expires: None, properties });
+        let writer = request.accept(SubscribeOk { largest: state.largest, expires, properties });
         match state.over {
             Some(code) => writer.done(code, "it is over"),
             None => state.writers.push(writer),

@@ -3,9 +3,9 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use shared::moqt::{
-    Fetch, FetchItem, FetchRange, Filter, GroupId, GroupOrder, Item, Location, Namespace, NamespaceEvent,
-    NamespaceSubscription, Priority, Received, Session, SessionCode, SubscribeOptions, Subscription,
-    TrackName,
+    AuthToken, Changes, Fetch, FetchItem, FetchRange, Filter, GroupId, GroupOrder, Item, Location, Namespace,
+    NamespaceEvent, NamespaceSubscription, Priority, Received, Request, RequestCode, Requests, Session,
+    SessionCode, SubscribeOptions, Subscription, TokenType, TrackName, TracksOptions,
 };
 use tokio::{
     task::JoinSet,
@@ -36,17 +36,24 @@ pub(crate) async fn subscriber(world: Arc<World>, net: Option<Net>, seat: Option
 async fn visit(world: &Arc<World>, seat: Seat, mut dice: Dice) {
     let Seat { session, requests, link } = seat;
     let mut tasks = JoinSet::new();
+    let offers = tasks.spawn(take(Arc::clone(world), requests, dice.fork()));
     for _ in 0..dice.between(2, 10) {
         act(world, &session, &mut dice, &mut tasks);
         if dice.chance(70) {
             sleep(dice.millis(0, 1_500)).await;
         }
     }
-    let all = async { while tasks.join_next().await.is_some() {} };
+    // Offers may come until the session is over.
+    let all = async { while tasks.len() > 1 && tasks.join_next().await.is_some() {} };
     let _ = timeout(dice.millis(0, 10_000), all).await;
-    match dice.between(0, 3) {
+    match dice.between(0, 4) {
         0 => session.close(SessionCode::NoError, "enough"),
         1 => link.cut(dice.millis(0, 3_000), dice.millis(0, 3_000)),
+        2 => {
+            world.count("farewells");
+            session.goaway("", dice.millis(1, 3_000));
+            sleep(dice.millis(0, 3_000)).await;
+        }
         _ => {}
     }
     let is_dropped = dice.chance(50);
@@ -60,7 +67,8 @@ async fn visit(world: &Arc<World>, seat: Seat, mut dice: Dice) {
         Err(_) if is_dropped => {}
         Err(_) => world.wrong("a session does not end"),
     }
-    drop((session, requests));
+    drop(session);
+    offers.abort();
     let all = async { while tasks.join_next().await.is_some() {} };
     if timeout(PATIENCE, all).await.is_err() {
         world.wrong("a reader waits for more after the end of its session");
@@ -69,14 +77,23 @@ async fn visit(world: &Arc<World>, seat: Seat, mut dice: Dice) {
 
 /// Asks for something, in a task of its own.
 fn act(world: &Arc<World>, session: &Session, dice: &mut Dice, tasks: &mut JoinSet<()>) {
-    let (world, session, mut dice) = (Arc::clone(world), session.clone(), dice.fork());
+    let (world, mut session, mut dice) = (Arc::clone(world), session.clone(), dice.fork());
+    if dice.chance(15) {
+        // The same few again and again: they are registered once and named by their aliases.
+        let token =
+            |dice: &mut Dice| AuthToken { kind: TokenType(0), value: vec![dice.next() as u8 % 3; 40].into() };
+        world.count("tokens");
+        session = session.with_tokens([token(&mut dice)]);
+    }
     let name = world.names[dice.between(0, world.names.len() as u64 - 1) as usize].clone();
     let hasty = dice.chance(8).then(|| dice.millis(0, 150));
     tasks.spawn(async move {
         let work = async {
-            match dice.between(0, 9) {
+            match dice.between(0, 11) {
                 0 => fetch(&world, session, name, dice).await,
                 1 => learn(&world, session, dice).await,
+                10 => status(&world, session, name, dice).await,
+                11 => collect(&world, session, dice).await,
                 2 | 3 => join(&world, session, name, dice).await,
                 _ => watch(&world, session, name, dice).await,
             }
@@ -202,7 +219,7 @@ pub(crate) fn told(item: &Item) -> String {
 }
 
 async fn change(world: &World, subscription: &Subscription, group: GroupId, dice: &mut Dice) {
-    let change = dice.between(0, 3);
+    let change = dice.between(0, 4);
     world.note("changes", change);
     match change {
         0 => {
@@ -212,8 +229,59 @@ async fn change(world: &World, subscription: &Subscription, group: GroupId, dice
         }
         1 => subscription.set_priority(Priority(dice.next() as u8)),
         2 => subscription.stop(group),
+        3 => {
+            let priority = Some(Priority(dice.next() as u8));
+            let object_timeout = dice.chance(30).then(|| dice.millis(100, 3_000));
+            let changes = Changes { priority, object_timeout, ..Changes::default() };
+            world.ask("updates", subscription.change(changes)).await;
+        }
         _ => subscription.request_new_group(group),
     }
+}
+
+/// Wants all tracks below a prefix: each comes as an offer.
+async fn collect(world: &World, session: Session, mut dice: Dice) {
+    let prefix = Namespace::new([dice.pick(&["sim", "room"])]);
+    let asked = session.subscribe_tracks(prefix, TracksOptions::default());
+    let asked = world.ask("tracks subscriptions", asked).await;
+    drop(session);
+    let Some(mut subscription) = asked else { return };
+    let read = async {
+        while subscription.blocked().await.is_some() {
+            world.count("tracks blocked");
+        }
+    };
+    if dice.chance(50) {
+        let _ = timeout(dice.millis(0, 5_000), read).await;
+    } else {
+        read.await;
+    }
+}
+
+/// Takes what is published to this side, most of it.
+async fn take(world: Arc<World>, mut requests: Requests, mut dice: Dice) {
+    let mut readers = JoinSet::new();
+    while let Some(request) = requests.next().await {
+        let Request::Publish(request) = request else { continue };
+        match dice.between(0, 9) {
+            0 => drop(request),
+            1 => request.reject(RequestCode::Uninterested, "not this one"),
+            _ => {
+                world.count("offers taken");
+                let (world, mut dice) = (Arc::clone(&world), dice.fork());
+                let (name, largest) = (request.track().clone(), request.offer().ok.largest);
+                let subscription = request.accept(SubscribeOptions::default());
+                let mut receipt = Receipt::new(name, Filter::Unfiltered, largest);
+                readers.spawn(async move { read(&world, subscription, &mut receipt, &mut dice).await });
+            }
+        }
+        while readers.try_join_next().is_some() {}
+    }
+}
+
+async fn status(world: &World, session: Session, name: TrackName, mut dice: Dice) {
+    sleep(dice.millis(0, 2_000)).await;
+    world.ask("statuses", session.track_status(name)).await;
 }
 
 async fn fetch(world: &World, session: Session, name: TrackName, mut dice: Dice) {

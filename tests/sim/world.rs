@@ -23,7 +23,12 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::{dice::Dice, ledger::Ledger, publisher::publisher, subscriber::subscriber};
+use super::{
+    dice::Dice,
+    ledger::Ledger,
+    publisher::{Claim, publisher},
+    subscriber::subscriber,
+};
 
 /// Longer than anything may take that is not held up for ever. Time here costs nothing.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
@@ -145,14 +150,24 @@ async fn stage(seed: u64, telling: Telling) -> (Arc<World>, String) {
             let net = Net { weather, relay: Some(Arc::clone(&relay)) };
             for number in 0..publishers {
                 // Where there is one namespace only, the second publisher takes it over.
+                let claim = if publishers as usize > namespaces.len() { Claim::Shared } else { Claim::Sole };
                 let namespace = namespaces[number as usize % namespaces.len()].clone();
                 let (world, net, dice) = (Arc::clone(&world), net.clone(), dice.fork());
                 actors.spawn(async move {
                     let mut dice = dice;
                     sleep(dice.millis(0, 3_000 * number)).await;
                     if let Some(seat) = net.connect(&world, &mut dice).await {
-                        publisher(world, number as u8, namespace, seat, dice).await;
+                        publisher(world, number as u8, (namespace, claim), seat, dice).await;
                     }
+                });
+            }
+            if dice.chance(8) {
+                let (world, relay, after) =
+                    (Arc::clone(&world), Arc::clone(&relay), dice.millis(500, 15_000));
+                actors.spawn(async move {
+                    sleep(after).await;
+                    world.count("relays stopped");
+                    relay.stop();
                 });
             }
             for _ in 0..subscribers {
@@ -189,7 +204,8 @@ async fn direct(
     let (Ok((session, requests)), Ok((served, asked))) = set_up.await else { return };
     let ours = Seat { session, requests, link: link.clone() };
     let theirs = Seat { session: served, requests: asked, link };
-    actors.spawn(publisher(Arc::clone(world), 0, namespace.clone(), theirs, dice.fork()));
+    let claim = (namespace.clone(), Claim::Sole);
+    actors.spawn(publisher(Arc::clone(world), 0, claim, theirs, dice.fork()));
     actors.spawn(subscriber(Arc::clone(world), None, Some(ours), dice.fork()));
 }
 
@@ -347,6 +363,10 @@ impl World {
             }
             Ok(Err(Refused::Error { code, .. })) => {
                 self.note("refused", code.0);
+                None
+            }
+            Ok(Err(Refused::Redirected { .. })) => {
+                self.count("redirected");
                 None
             }
             Ok(Err(_)) => {

@@ -7,6 +7,8 @@ use std::{
 
 use anyhow::{Context, Result};
 
+mod coverage;
+
 /// Which crates of the workspace each crate may use.
 const MAY_USE: [(&str, &[&str]); 5] = [
     ("shared", &[]),

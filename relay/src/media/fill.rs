@@ -1,4 +1,4 @@
-//! What a fetch asks the publisher for, where the cache lacks it (draft-18 §10.2.5, §10.12.4).
+//! What a fetch asks the publisher for, where the cache lacks it (draft-18 §10.2.5, §10.12.3).
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! The draft's error codes (draft-18 §15.9). A code that is not listed is kept as it came.
+//! The draft's error codes (draft-18 §15.10). A code that is not listed is kept as it came.
 
 use std::fmt;
 
@@ -36,7 +36,7 @@ macro_rules! codes {
 }
 
 codes! {
-    /// Why a session was closed (draft-18 §15.9.1).
+    /// Why a session was closed (draft-18 §15.10.1).
     SessionCode {
         NoError = 0x0, "NO_ERROR";
         InternalError = 0x1, "INTERNAL_ERROR";
@@ -62,7 +62,7 @@ codes! {
 }
 
 codes! {
-    /// Why a request was refused (draft-18 §15.9.2).
+    /// Why a request was refused (draft-18 §15.10.2).
     RequestCode {
         InternalError = 0x0, "INTERNAL_ERROR";
         Unauthorized = 0x1, "UNAUTHORIZED";
@@ -86,7 +86,7 @@ codes! {
 }
 
 codes! {
-    /// Why a publisher ended a subscription (draft-18 §15.9.3).
+    /// Why a publisher ended a subscription (draft-18 §15.10.3).
     DoneCode {
         InternalError = 0x0, "INTERNAL_ERROR";
         Unauthorized = 0x1, "UNAUTHORIZED";
@@ -102,7 +102,7 @@ codes! {
 }
 
 codes! {
-    /// Why a data stream was abandoned (draft-18 §15.9.4).
+    /// Why a data stream was abandoned (draft-18 §15.10.4).
     ResetCode {
         InternalError = 0x0, "INTERNAL_ERROR";
         Cancelled = 0x1, "CANCELLED";

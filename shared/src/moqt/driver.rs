@@ -70,7 +70,7 @@ pub enum Role {
 pub struct Grease(pub u32);
 
 /// How much of its control plane a peer may have kept here. What is over a bound is answered, and the
-/// session goes on (draft-18 §13.4).
+/// session goes on (draft-18 §13.5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Limits {
     /// Requests of the peer that are open at once; further ones are refused with EXCESSIVE_LOAD.
@@ -363,7 +363,7 @@ impl Session {
         Ok(subscription)
     }
 
-    /// Asks for every track below a prefix (SUBSCRIBE_TRACKS, draft-18 §10.20), now and later: each comes as
+    /// Asks for every track below a prefix (SUBSCRIBE_TRACKS, draft-18 §10.19), now and later: each comes as
     /// [`Request::Publish`](super::Request::Publish).
     ///
     /// # Errors
@@ -378,7 +378,7 @@ impl Session {
         Ok(subscription)
     }
 
-    /// Offers a track (PUBLISH, draft-18 §10.11): a subscription that this side begins. Returns once the offer
+    /// Offers a track (PUBLISH, draft-18 §10.10): a subscription that this side begins. Returns once the offer
     /// is on its way; objects may be pushed from then on, and [`TrackWriter::granted`] tells whether the
     /// subscriber takes it. Where the peer allows for no further stream, it waits for one; dropping the
     /// future before takes the offer back, and nothing of it leaves.
@@ -394,7 +394,7 @@ impl Session {
     }
 
     /// Fetches the past of a granted subscription, up to where it begins (a joining fetch, draft-18
-    /// §10.13.2), as of one that was published to this side. A standalone range is fetched as it is.
+    /// §10.12.2), as of one that was published to this side. A standalone range is fetched as it is.
     ///
     /// # Errors
     /// [`Refused`] by the peer or by the end of the subscription or of the session.
@@ -410,7 +410,7 @@ impl Session {
         Ok(fetch)
     }
 
-    /// Asks how a track stands, without subscribing to it (TRACK_STATUS, draft-18 §10.15). Dropping the
+    /// Asks how a track stands, without subscribing to it (TRACK_STATUS, draft-18 §10.14). Dropping the
     /// future cancels the request.
     ///
     /// # Errors

@@ -11,6 +11,7 @@
 //! | `priority` | the order in which data leaves |
 //! | [`track`] | handles: what an application publishes, subscribes to and fetches |
 //! | `driver` | binds a session to a connection; the only async code here |
+//! | [`coverage`] | what of draft-18 is here, and which tests show it |
 //!
 //! # Publishing any track
 //!
@@ -25,6 +26,8 @@
 //! ```
 
 pub mod code;
+#[doc = include_str!("coverage.md")]
+pub mod coverage {}
 mod driver;
 pub mod name;
 pub mod object;

@@ -121,7 +121,7 @@ pub struct SubscribeOk {
     pub properties: Properties,
 }
 
-/// How a track stands (draft-18 §10.15): what a publisher would say of it when it accepts a subscription.
+/// How a track stands (draft-18 §10.14): what a publisher would say of it when it accepts a subscription.
 pub type TrackStatusOk = SubscribeOk;
 
 /// A request that was not granted.
@@ -153,7 +153,7 @@ pub enum Refused {
     Session(#[from] SessionError),
 }
 
-/// What a subscriber changes of a subscription at once (draft-18 §10.10.1). What is `None` stays as it is.
+/// What a subscriber changes of a subscription at once (draft-18 §10.9.1). What is `None` stays as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Changes {
     /// Urgency.

@@ -11,7 +11,7 @@ use quinn::{ReadError, StoppedError, VarInt, WriteError};
 
 use super::{Direction, Half, Watch, WatchStream, codes::CodeSpace, memory};
 
-/// Code of what is dropped unfinished: `CANCELLED` (draft-18 §15.9.4).
+/// Code of what is dropped unfinished: `CANCELLED` (draft-18 §15.10.4).
 const DROPPED: u64 = 0x1;
 
 /// Why a stream's bytes stopped.

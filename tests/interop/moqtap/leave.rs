@@ -15,7 +15,7 @@ use super::{
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn the_relay_asks_to_leave_when_it_is_stopped() -> Result<()> {
     for over in TRANSPORTS {
-        let mut world = World::with(&["--open"])?;
+        let mut world = World::with(&["--open", "--drain", "1s"])?;
         let mut publisher = Client::connect(&world, over).await?;
         let mut viewer = Client::connect(&world, over).await?;
         let _announced = publisher.announce("lab/desk").await?;

@@ -1,4 +1,4 @@
-//! What a fetch gets of a cache (draft-18 §10.12.4): objects in the order that was asked for, and where
+//! What a fetch gets of a cache (draft-18 §10.12.3): objects in the order that was asked for, and where
 //! there may be objects that are not here, the word that they are not known.
 
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! Fetches on both sides (draft-18 §5.2, §10.13, §10.14).
+//! Fetches on both sides (draft-18 §5.2, §10.12, §10.13).
 
 use super::{Asked, Core, Event, FetchAsked, Kind, Stream, subscribe::Hold, violation};
 use crate::moqt::{

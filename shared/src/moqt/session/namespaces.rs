@@ -1,4 +1,4 @@
-//! Announcements on both sides (draft-18 §6, §10.16 to §10.19).
+//! Announcements on both sides (draft-18 §6, §10.15 to §10.18).
 
 use std::collections::BTreeSet;
 

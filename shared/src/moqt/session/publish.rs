@@ -1,4 +1,4 @@
-//! Subscriptions that their publisher begins (draft-18 §5.1, §10.11).
+//! Subscriptions that their publisher begins (draft-18 §5.1, §10.10).
 
 use super::{Asked, Core, Event, Kind, Stream, subscribe, violation};
 use crate::moqt::{

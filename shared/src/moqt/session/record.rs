@@ -164,7 +164,7 @@ impl Record {
     }
 }
 
-/// What is remembered of the answer to a FETCH, which is in order and within its range (draft-18 §10.12.4).
+/// What is remembered of the answer to a FETCH, which is in order and within its range (draft-18 §10.12.3).
 #[derive(Debug)]
 pub(crate) struct FetchRecord {
     record: Record,

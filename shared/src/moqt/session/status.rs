@@ -1,4 +1,4 @@
-//! What one side asks of a track without subscribing to it (draft-18 §10.15).
+//! What one side asks of a track without subscribing to it (draft-18 §10.14).
 
 use super::{Asked, Core, Event, Kind, Stream, violation};
 use crate::moqt::{

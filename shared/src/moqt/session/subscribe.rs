@@ -1,4 +1,4 @@
-//! Subscriptions on both sides (draft-18 §5.1, §10.8 to §10.12).
+//! Subscriptions on both sides (draft-18 §5.1, §10.7 to §10.11).
 
 use std::{
     collections::VecDeque,
@@ -239,7 +239,7 @@ impl Core {
         Some(alias)
     }
 
-    /// A subscription of the peer's that has a time is good for that time from now on (draft-18 §10.2.9).
+    /// A subscription of the peer's that has a time is good for that time from now on (draft-18 §10.2.10).
     pub(crate) fn lease(&mut self, now: Instant, stream: Stream) {
         let Some(request) = self.requests.get_mut(&stream) else { return };
         let Kind::Publishing(publishing) = &mut request.kind else { return };
@@ -418,7 +418,7 @@ impl Core {
     }
 }
 
-/// How long streams may stay out after PUBLISH_DONE (draft-18 §10.12).
+/// How long streams may stay out after PUBLISH_DONE (draft-18 §10.11).
 fn timeout(options: &SubscribeOptions) -> Duration {
     [options.object_timeout, options.subgroup_timeout].into_iter().flatten().max().unwrap_or(LATE)
 }

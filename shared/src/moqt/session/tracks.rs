@@ -1,4 +1,4 @@
-//! Tracks below a prefix, which their publisher offers one by one (draft-18 §6.1, §10.20, §10.21).
+//! Tracks below a prefix, which their publisher offers one by one (draft-18 §6.1, §10.19, §10.20).
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! REQUEST_UPDATE on both sides (draft-18 §10.10).
+//! REQUEST_UPDATE on both sides (draft-18 §10.9).
 
 use std::collections::VecDeque;
 
@@ -155,7 +155,7 @@ impl Core {
         self.apply_held(stream);
     }
 
-    /// Refuses an update of the peer's, which ends its request (draft-18 §10.10.1): a subscription by
+    /// Refuses an update of the peer's, which ends its request (draft-18 §10.9.1): a subscription by
     /// PUBLISH_DONE, once its streams are closed, everything else at once.
     pub(crate) fn fail_update(&mut self, stream: Stream, code: RequestCode, reason: &str) {
         let Some(request) = self.requests.get_mut(&stream) else { return };

@@ -1,4 +1,4 @@
-//! A subscription that its publisher begins (draft-18 §10.11).
+//! A subscription that its publisher begins (draft-18 §10.10).
 
 use std::sync::Arc;
 

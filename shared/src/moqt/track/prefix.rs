@@ -1,4 +1,4 @@
-//! A namespace or tracks subscription of the peer's that is to have another prefix (draft-18 §10.10.2).
+//! A namespace or tracks subscription of the peer's that is to have another prefix (draft-18 §10.9.2).
 
 use std::{future::poll_fn, sync::Arc};
 

@@ -108,7 +108,7 @@ impl Subscription {
     }
 
     /// Changes several things at once; it is sent also where the answer is not waited for. With no change
-    /// at all it asks to renew a subscription that expires (draft-18 §10.10, §10.2.9).
+    /// at all it asks to renew a subscription that expires (draft-18 §10.9, §10.2.10).
     ///
     /// # Errors
     /// [`Refused`] by the publisher, which ends the subscription with UPDATE_FAILED then, or by the end
@@ -184,7 +184,7 @@ impl Fetch {
     }
 
     /// Changes the urgency, and the tokens where there are any. It is sent also where the answer is not
-    /// waited for (draft-18 §10.10).
+    /// waited for (draft-18 §10.9).
     ///
     /// # Errors
     /// [`Refused`] by the publisher, which resets the fetch then, or by its end.
@@ -241,7 +241,7 @@ impl PublishedNamespace {
         &self.namespace
     }
     /// Gives the other side new tokens, where this side announced it. They are sent also where the answer
-    /// is not waited for (draft-18 §10.10).
+    /// is not waited for (draft-18 §10.9).
     ///
     /// # Errors
     /// [`Refused`] by the other side, which ends the announcement then, by its end, and where it is the
@@ -284,7 +284,7 @@ impl NamespaceSubscription {
     }
 
     /// Asks to be told of namespaces below another prefix. What was published outside of it is withdrawn,
-    /// once the answer comes; it is asked for also where that is not waited for (draft-18 §10.10.2).
+    /// once the answer comes; it is asked for also where that is not waited for (draft-18 §10.9.2).
     ///
     /// # Errors
     /// [`Refused`] by the peer, which ends the subscription then, or by its end.

@@ -1,4 +1,4 @@
-//! What is asked of a track without subscribing to it (draft-18 §10.15).
+//! What is asked of a track without subscribing to it (draft-18 §10.14).
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! All tracks below a prefix (draft-18 §10.20): each is offered by a PUBLISH of its own.
+//! All tracks below a prefix (draft-18 §10.19): each is offered by a PUBLISH of its own.
 
 use std::{future::poll_fn, sync::Arc, task::Poll};
 
@@ -52,7 +52,7 @@ impl TracksSubscription {
     }
 
     /// Asks for the tracks below another prefix; those that were offered go on. It is asked for also where
-    /// the answer is not waited for (draft-18 §10.10.2).
+    /// the answer is not waited for (draft-18 §10.9.2).
     ///
     /// # Errors
     /// [`Refused`] by the peer, which ends the subscription then, or by its end.
@@ -63,7 +63,7 @@ impl TracksSubscription {
         answer(asked(&self.port, Vec::new(), |parameters| parameters.prefix = Some(prefix)))
     }
 
-    /// The next track that the publisher has and cannot offer (PUBLISH_BLOCKED, draft-18 §10.21): it can be
+    /// The next track that the publisher has and cannot offer (PUBLISH_BLOCKED, draft-18 §10.20): it can be
     /// subscribed to instead. `None` once the publisher or the session ended it.
     pub async fn blocked(&mut self) -> Option<TrackName> {
         poll_fn(|cx| {
@@ -139,7 +139,7 @@ pub struct TracksWriter {
 }
 
 impl TracksWriter {
-    /// Tells the peer of a track that cannot be offered to it (PUBLISH_BLOCKED, draft-18 §10.21): an offer
+    /// Tells the peer of a track that cannot be offered to it (PUBLISH_BLOCKED, draft-18 §10.20): an offer
     /// of it is refused on this side from now on. `false` once the peer cancelled, or fell so far behind
     /// that it was.
     pub fn blocked(&self, track: TrackName) -> bool {

@@ -47,7 +47,7 @@ impl TrackWriter {
         poll_fn(|cx| self.port.lock().poll_taken(cx.waker()).map_or(Poll::Pending, Poll::Ready)).await
     }
     /// For how long the subscriber takes a track that was published to it: EXPIRES of its PUBLISH_OK
-    /// (draft-18 §10.2.9), counted from when [`granted`](Self::granted) gave its answer. `None` where it does
+    /// (draft-18 §10.2.10), counted from when [`granted`](Self::granted) gave its answer. `None` where it does
     /// not say. It may end the subscription sooner, or later.
     pub fn expires(&self) -> Option<Duration> {
         self.port.lock().offer_expires()

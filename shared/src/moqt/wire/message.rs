@@ -163,7 +163,7 @@ pub struct Parameters {
     pub prefix: Option<Namespace>,
 }
 
-/// SUBSCRIBE (draft-18 §10.8).
+/// SUBSCRIBE (draft-18 §10.7).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscribe {
     /// Its number.
@@ -174,7 +174,7 @@ pub struct Subscribe {
     pub parameters: Parameters,
 }
 
-/// SUBSCRIBE_OK (draft-18 §10.9).
+/// SUBSCRIBE_OK (draft-18 §10.8).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubscribeOk {
     /// Name of the track on data streams.
@@ -185,7 +185,7 @@ pub struct SubscribeOk {
     pub properties: Properties,
 }
 
-/// REQUEST_UPDATE (draft-18 §10.10).
+/// REQUEST_UPDATE (draft-18 §10.9).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestUpdate {
     /// Its number.
@@ -194,7 +194,7 @@ pub struct RequestUpdate {
     pub parameters: Parameters,
 }
 
-/// PUBLISH (draft-18 §10.11).
+/// PUBLISH (draft-18 §10.10).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Publish {
     /// Its number.
@@ -209,7 +209,7 @@ pub struct Publish {
     pub properties: Properties,
 }
 
-/// PUBLISH_DONE (draft-18 §10.12).
+/// PUBLISH_DONE (draft-18 §10.11).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishDone {
     /// Why.
@@ -220,7 +220,7 @@ pub struct PublishDone {
     pub reason: String,
 }
 
-/// FETCH (draft-18 §10.13).
+/// FETCH (draft-18 §10.12).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetch {
     /// Its number.
@@ -259,7 +259,7 @@ pub enum WireFetchRange {
     },
 }
 
-/// FETCH_OK (draft-18 §10.14).
+/// FETCH_OK (draft-18 §10.13).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FetchOk {
     /// Whether the end is the track's.
@@ -272,7 +272,7 @@ pub struct FetchOk {
     pub properties: Properties,
 }
 
-/// TRACK_STATUS (draft-18 §10.15).
+/// TRACK_STATUS (draft-18 §10.14).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrackStatus {
     /// Its number.
@@ -283,7 +283,7 @@ pub struct TrackStatus {
     pub parameters: Parameters,
 }
 
-/// PUBLISH_NAMESPACE (draft-18 §10.16).
+/// PUBLISH_NAMESPACE (draft-18 §10.15).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishNamespace {
     /// Its number.
@@ -294,7 +294,7 @@ pub struct PublishNamespace {
     pub parameters: Parameters,
 }
 
-/// SUBSCRIBE_NAMESPACE (draft-18 §10.19).
+/// SUBSCRIBE_NAMESPACE (draft-18 §10.18).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubscribeNamespace {
     /// Its number.
@@ -305,7 +305,7 @@ pub struct SubscribeNamespace {
     pub parameters: Parameters,
 }
 
-/// SUBSCRIBE_TRACKS (draft-18 §10.20).
+/// SUBSCRIBE_TRACKS (draft-18 §10.19).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubscribeTracks {
     /// Its number.
@@ -316,7 +316,7 @@ pub struct SubscribeTracks {
     pub parameters: Parameters,
 }
 
-/// PUBLISH_BLOCKED (draft-18 §10.21).
+/// PUBLISH_BLOCKED (draft-18 §10.20).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishBlocked {
     /// The namespace after the prefix.

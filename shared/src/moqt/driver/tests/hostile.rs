@@ -123,6 +123,22 @@ async fn what_waits_for_a_reader_is_bounded() {
 }
 
 #[tokio::test]
+async fn an_object_that_is_too_large_ends_its_subscription_alone() {
+    let config = Config { max_object_bytes: 3, ..Config::new(Role::Client) };
+    let (mut raw, client) = Raw::publisher(config).await;
+    let mut subscription = raw.granted(&client, "v").await;
+    let _fits = send(&raw.connection, subgroup(0, 1, 1)).await;
+    assert!(matches!(subscription.recv().await, Some(Received::Item(Item::Object(_)))));
+    let _large = send(&raw.connection, Bytes::from_static(&[0x70, 0, 2, 0, 4, b'a'])).await;
+    match subscription.recv().await {
+        Some(Received::Done { code: DoneCode::ExcessiveLoad, reason }) => assert!(reason.contains("4 bytes")),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(subscription.recv().await, None);
+    raw.granted(&client, "w").await;
+}
+
+#[tokio::test]
 async fn streams_and_datagrams_of_unknown_types_close_the_session() {
     // 0x9d is a greased number; streams and datagrams are not greased. 0x16 has a reserved mode.
     for kind in [0x00, 0x04, 0x16, 0x7f, 0x809d, 0xed7f_3e7d_u64] {

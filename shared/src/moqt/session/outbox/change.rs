@@ -1,4 +1,4 @@
-//! What a subscriber changes of its subscription (draft-18 §10.10).
+//! What a subscriber changes of its subscription (draft-18 §10.9).
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! A subscription that this side begins (draft-18 §10.11): objects may leave before it is granted.
+//! A subscription that this side begins (draft-18 §10.10): objects may leave before it is granted.
 
 use std::{
     task::Waker,
@@ -71,7 +71,7 @@ impl Outbox {
         self.step(State::Taken);
     }
 
-    /// EXPIRES of PUBLISH_OK (draft-18 §10.2.9).
+    /// EXPIRES of PUBLISH_OK (draft-18 §10.2.10).
     pub(crate) fn offer_expires(&self) -> Option<Duration> {
         self.offer.expires
     }
