@@ -113,7 +113,7 @@ async fn who_joins_late_fetches_what_was_before() -> Result<()> {
     for over in TRANSPORTS {
         let mut lab = Lab::new(&world, over).await?;
         let mut late = Client::connect(&world, over).await?;
-        // That of the largest object is the only filter that can be joined (draft-18 §10.12.2).
+        // What is before the largest object is the fetch's.
         let filter = moqtap_codec::subscription_filter::SubscriptionFilter {
             filter_type: moqtap_codec::types::FilterType::LargestObject,
             start_location: None,

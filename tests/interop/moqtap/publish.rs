@@ -10,7 +10,7 @@ use super::{
     wire::{FORWARD, LARGEST_OBJECT, bytes, datagram, group, location, namespace, number, object, var},
 };
 
-/// TRACK_ENDED (draft-18 §15.9.3).
+/// TRACK_ENDED (draft-18 §15.10.3).
 const TRACK_ENDED: u64 = 0x2;
 
 /// Publishes a track of the stage, which the relay takes.

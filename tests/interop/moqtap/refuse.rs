@@ -7,7 +7,7 @@ use tests::world::World;
 
 use super::{
     client::{Client, TRANSPORTS},
-    wire::{LARGEST_OBJECT, group, location, namespace, number, object, var},
+    wire::{FORWARD, LARGEST_OBJECT, group, location, namespace, number, object, var},
 };
 
 /// Checks the code and that the reason holds the words; and that the request is over, and the session is not.
@@ -108,6 +108,12 @@ async fn fetches_of_nothing_are_refused() -> Result<()> {
         // A request that there is not.
         let mut request = viewer.session().joining_fetch(var(400), var(1), Vec::new()).await?;
         is_refused(&mut viewer, &mut request, Code::InvalidJoiningRequestId, "").await?;
+        // A subscription that is paused (draft-18 §10.12.2).
+        let mut idle = Client::connect(&world, over).await?;
+        let mut paused = idle.subscribe("lab/desk", "notes", vec![number(FORWARD, 0)]).await?;
+        idle.granted(&mut paused).await?;
+        let mut request = idle.session().joining_fetch(paused.request_id(), var(1), Vec::new()).await?;
+        is_refused(&mut idle, &mut request, Code::InvalidRange, "").await?;
         // What is watched goes on.
         publisher.send(group(1, 4), &[object(0, "on")]).await?;
         assert_eq!(viewer.subgroup().await?.payloads(), [(0, "on".into())], "{over:?}");
@@ -133,7 +139,7 @@ async fn prefixes_do_not_overlap_in_one_session() -> Result<()> {
 
 #[tokio::test]
 async fn a_track_that_needs_an_unknown_extension_is_refused() -> Result<()> {
-    /// A property that a receiver has to know (draft-18 §2.5).
+    /// A property that a receiver has to know (draft-18 §2.5.1).
     const MANDATORY: u64 = 0x4a00;
     let world = World::with(&["--open"])?;
     for over in TRANSPORTS {

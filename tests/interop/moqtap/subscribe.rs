@@ -28,7 +28,7 @@ const AUTHORITY: u64 = 0x05;
 const IMPLEMENTATION: u64 = 0x07;
 /// DEFAULT PUBLISHER PRIORITY (draft-18 §12.4).
 const DEFAULT_PRIORITY: u64 = 0x0e;
-/// TRACK_ENDED and SUBSCRIPTION_ENDED (draft-18 §15.9.3).
+/// TRACK_ENDED and SUBSCRIPTION_ENDED (draft-18 §15.10.3).
 const TRACK_ENDED: u64 = 0x2;
 const SUBSCRIPTION_ENDED: u64 = 0x3;
 
@@ -232,7 +232,7 @@ async fn who_leaves_a_track_frees_its_publisher() -> Result<()> {
 }
 
 async fn leaves(over: Over) -> Result<()> {
-    /// CANCELLED (draft-18 §15.9.4).
+    /// CANCELLED (draft-18 §15.10.4).
     const CANCELLED: u64 = 0x1;
     /// The code of HTTP/3 for WebTransport's 0 (draft-ietf-webtrans-http3 §4.4).
     const FIRST_OF_HTTP3: u64 = 0x52e4_a40f_a8db;
