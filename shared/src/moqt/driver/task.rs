@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     moqt::{
-        Request, SessionCode,
+        NamespaceEvent, Request, SessionCode,
         session::{Core, Input, Output, Peer, Stream, inbox::Inbox, outbox::Budget},
     },
     transport::{Connection, ConnectionError, Kind, RecvStream, SendStream},
@@ -458,7 +458,13 @@ impl Task {
         self.ready = None;
         self.ends.calls.close();
         lock(&self.ends.requests).end();
-        for handle in std::mem::take(&mut self.handles).into_values() {
+        for (stream, handle) in std::mem::take(&mut self.handles) {
+            if let Handle::Learn { port, .. } = &handle {
+                let mut events = port.lock();
+                for namespace in self.core.take_known(stream) {
+                    events.push(NamespaceEvent::Withdrawn(namespace), 64);
+                }
+            }
             handle.fail(error.clone().into());
         }
         self.connection.close(error.code.0, &error.reason);

@@ -178,9 +178,13 @@ impl Core {
 
     /// The end of the subscription withdraws all that it told.
     pub(super) fn all_namespaces_went(&mut self, stream: Stream) {
-        let Some(learning) = self.learning(stream) else { return };
-        for namespace in std::mem::take(&mut learning.known) {
+        for namespace in self.take_known(stream) {
             self.tell(stream, Event::Namespace(NamespaceEvent::Withdrawn(namespace)));
         }
+    }
+
+    /// What a namespace subscription of ours was told of, which is as if it never was from now on.
+    pub(crate) fn take_known(&mut self, stream: Stream) -> BTreeSet<Namespace> {
+        self.learning(stream).map(|learning| std::mem::take(&mut learning.known)).unwrap_or_default()
     }
 }

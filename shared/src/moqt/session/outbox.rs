@@ -218,6 +218,10 @@ impl Outbox {
         let Subgroup { group, id, .. } = object.subgroup;
         self.note(now, location);
         if !self.window.passes(location) {
+            // The filter was narrowed while the subgroup was under way (draft-18 §11.4.3).
+            if let Some(lane) = self.lanes.get_mut(&(group, id)) {
+                lane.is_broken |= lane.is_active();
+            }
             return;
         }
         if group < self.floor {

@@ -76,6 +76,18 @@ async fn namespaces_are_told_and_withdrawn_and_the_end_withdraws_the_rest() {
 }
 
 #[tokio::test]
+async fn the_sessions_end_withdraws_what_was_told() {
+    let (client, mut server) = pair().await;
+    let (mut ours, writer) = learning(&client, &mut server, &namespace(&["room"])).await;
+    let told = namespace(&["room", "a"]);
+    assert!(writer.tell(NamespaceEvent::Published(told.clone())));
+    assert_eq!(ours.next().await, Some(NamespaceEvent::Published(told.clone())));
+    server.session.close(SessionCode::NoError, "over");
+    assert_eq!(ours.next().await, Some(NamespaceEvent::Withdrawn(told)));
+    assert_eq!(ours.next().await, None);
+}
+
+#[tokio::test]
 async fn a_peer_that_does_not_read_its_answers_is_cancelled() {
     let (client, server) = memory::pair();
     let limits = Limits { unread_bytes: 20_000, ..Limits::default() };

@@ -118,6 +118,22 @@ fn a_narrower_filter_resets_what_it_excludes() {
     assert_eq!(rig.open(), None);
 }
 
+/// A FIN would say of what came before the filter and after it that nothing is between.
+#[test]
+fn a_start_that_moves_within_a_subgroup_under_way_resets_it() {
+    let mut rig = rig(Filter::Unfiltered, None);
+    rig.push(object(5, 0, 0, 1));
+    let (stream, _) = rig.open().expect("waits");
+    rig.write(stream);
+    let filter = Some(Filter::AbsoluteStart(Location::new(5, 2)));
+    rig.outbox.update(rig.now, &Parameters { filter, ..Parameters::default() });
+    rig.push(object(5, 0, 1, 1));
+    rig.push(object(5, 0, 2, 1));
+    rig.write(stream);
+    rig.end(5, 0);
+    assert_eq!(rig.outbox.take_resets(), [(stream, ResetCode::Cancelled)]);
+}
+
 /// Objects that the first filter kept out are missing: a FIN would say that none is.
 #[test]
 fn a_wider_filter_does_not_make_a_cut_group_whole() {
