@@ -1,7 +1,7 @@
 //! Starts and stops all of a relay.
 
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{File, TryLockError},
     io,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -10,6 +10,7 @@ use std::{
 };
 
 use shared::{
+    folder,
     moqt::DoneCode,
     qlog,
     transport::{
@@ -182,10 +183,7 @@ struct Folder {
 impl Folder {
     /// Makes the folder, tries to write to it, and takes it.
     fn take(path: &Path) -> Result<Self, StartError> {
-        let probe = path.join(format!(".probe-{}", std::process::id()));
-        let lock = fs::create_dir_all(path)
-            .and_then(|()| fs::write(&probe, b""))
-            .and_then(|()| fs::remove_file(&probe))
+        let lock = folder::make_writable(path)
             .and_then(|()| File::create(path.join("relay.lock")))
             .map_err(|cause| StartError::Data { path: path.to_owned(), cause })?;
         match lock.try_lock() {

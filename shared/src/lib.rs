@@ -10,9 +10,11 @@
 //! | [`catalog`] | the MSF catalog |
 //! | [`event`] | the analytics vocabulary |
 //! | [`naming`] | every namespace and track name |
+//! | [`folder`] | folders that programs write to |
 
 pub mod catalog;
 pub mod event;
+pub mod folder;
 pub mod loc;
 pub mod media;
 pub mod moqt;

@@ -16,7 +16,7 @@
 //! | `object` | objects and their headers as JSON |
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -27,7 +27,10 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::transport::{Side, Watched, Watcher};
+use crate::{
+    folder,
+    transport::{Side, Watched, Watcher},
+};
 
 mod message;
 mod object;
@@ -80,10 +83,7 @@ impl Folder {
     /// # Errors
     /// The operating system's, where it cannot be written to or no thread can be started.
     pub fn open(path: &Path, title: &'static str) -> io::Result<Self> {
-        fs::create_dir_all(path)?;
-        let probe = path.join(format!(".probe-{}", std::process::id()));
-        fs::write(&probe, b"")?;
-        fs::remove_file(&probe)?;
+        folder::make_writable(path)?;
         let writer = Writer::start()?;
         Ok(Self(Arc::new(Inner { path: path.to_owned(), title, writer, files: AtomicU64::new(0) })))
     }

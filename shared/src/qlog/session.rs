@@ -151,42 +151,40 @@ impl Stream {
     }
 
     fn begin(&mut self, header: StreamHeader) -> Option<()> {
-        let stream = self.half.stream;
-        let kind = match header {
-            StreamHeader::Control => "control",
-            StreamHeader::Subgroup(_) => "subgroup_header",
-            StreamHeader::Fetch(_) => "fetch_header",
+        match header {
+            StreamHeader::Control => {
+                self.is_of("control");
+                self.part = Part::Messages;
+            }
+            StreamHeader::Subgroup(header) => {
+                self.is_of("subgroup_header");
+                self.event("moqt:subgroup_header", &object::subgroup_header(self.half.stream, &header));
+                // The priority of a header without one is not told by the log.
+                let mut objects = ObjectReader::subgroup(header, Priority::default(), MOST_OBJECT_BYTES);
+                objects.push(std::mem::take(&mut self.input).freeze());
+                self.part = Part::Subgroup { header, objects: Box::new(objects) };
+            }
+            StreamHeader::Fetch(request) => {
+                self.is_of("fetch_header");
+                let data = json!({ "stream_id": self.half.stream, "request_id": request.0 });
+                self.event("moqt:fetch_header", &data);
+                let mut items = FetchReader::new(MOST_OBJECT_BYTES).with_order(self.session.order(request));
+                items.push(std::mem::take(&mut self.input).freeze());
+                self.part = Part::Fetch(Box::new(items));
+            }
             StreamHeader::Padding => return None,
-        };
+        }
+        Some(())
+    }
+
+    /// Logs what the stream is for.
+    fn is_of(&self, kind: &str) {
         let owner = match self.half.direction {
             Direction::Sent => "local",
             Direction::Received => "remote",
         };
-        let data = json!({ "owner": owner, "stream_id": stream, "stream_type": kind });
+        let data = json!({ "owner": owner, "stream_id": self.half.stream, "stream_type": kind });
         self.session.log.event("moqt:stream_type_set", &data);
-        let rest = std::mem::take(&mut self.input);
-        self.part = match header {
-            StreamHeader::Control => {
-                self.input = rest;
-                Part::Messages
-            }
-            StreamHeader::Subgroup(header) => {
-                self.event("moqt:subgroup_header", &object::subgroup_header(stream, &header));
-                // The priority of a header without one is not told by the log.
-                let mut objects = ObjectReader::subgroup(header, Priority::default(), MOST_OBJECT_BYTES);
-                objects.push(rest.freeze());
-                Part::Subgroup { header, objects: Box::new(objects) }
-            }
-            StreamHeader::Fetch(request) => {
-                let data = json!({ "stream_id": stream, "request_id": request.0 });
-                self.event("moqt:fetch_header", &data);
-                let mut items = FetchReader::new(MOST_OBJECT_BYTES).with_order(self.session.order(request));
-                items.push(rest.freeze());
-                Part::Fetch(Box::new(items))
-            }
-            StreamHeader::Padding => return None,
-        };
-        Some(())
     }
 
     fn event(&self, what: &str, data: &serde_json::Value) {

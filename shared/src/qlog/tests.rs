@@ -1,6 +1,6 @@
 //! What is in the files.
 
-use std::{io::Write as _, time::Duration};
+use std::{fs, io::Write as _, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 

@@ -13,41 +13,26 @@ use tests::world::{Over, World};
 
 use super::{
     client::{Client, TRANSPORTS},
+    desk::Desk,
     wire::{GROUP_ORDER, LARGEST_OBJECT, group, location, namespace, number, object, subgroup, var},
 };
 
 /// Descending, in GROUP_ORDER (draft-18 §10.2.8).
 const DESCENDING: u64 = 2;
 
-/// A track of the lab with the groups 1 to 3 in the relay's cache, each `a`, `b` and its number.
-struct Lab {
-    publisher: Client,
-    viewer: Client,
-    watching: RequestStream,
-    /// What ends if it is dropped.
-    _held: [RequestStream; 2],
-}
-
-impl Lab {
-    async fn new(world: &World, over: Over) -> Result<Self> {
-        let mut publisher = Client::connect(world, over).await?;
-        let mut viewer = Client::connect(world, over).await?;
-        let announced = publisher.announce("lab/desk").await?;
-        let mut watching = viewer.subscribe("lab/desk", "notes", Vec::new()).await?;
-        let serving = publisher.serve("notes", 1, Vec::new(), Vec::new()).await?;
-        viewer.granted(&mut watching).await?;
-        for id in 1..=3 {
-            let mut header = group(1, id);
-            header.header_type |= subgroup::PROPERTIES;
-            header.publisher_priority = Some(u8::try_from(10 * id)?);
-            let mut last = object(2, format!("{id}"));
-            last.extension_headers = vec![0x10, u8::try_from(id)?];
-            publisher.send(header, &[object(0, "a"), object(1, "b"), last]).await?;
-            // What came is kept.
-            ensure!(viewer.subgroup().await?.objects.len() == 3);
-        }
-        Ok(Self { publisher, viewer, watching, _held: [announced, serving] })
+/// Publishes the groups 1 to 3, each `a`, `b` and its number, until they are in the relay's cache.
+async fn fill(desk: &Desk) -> Result<()> {
+    for id in 1..=3 {
+        let mut header = group(1, id);
+        header.header_type |= subgroup::PROPERTIES;
+        header.publisher_priority = Some(u8::try_from(10 * id)?);
+        let mut last = object(2, format!("{id}"));
+        last.extension_headers = vec![0x10, u8::try_from(id)?];
+        desk.publisher.send(header, &[object(0, "a"), object(1, "b"), last]).await?;
+        // What came is kept.
+        ensure!(desk.viewer.subgroup().await?.objects.len() == 3);
     }
+    Ok(())
 }
 
 /// FETCH_OK, which says where the answer ends: one past the last object of a group, or 0 for a whole group.
@@ -77,17 +62,18 @@ fn expected(groups: &[u64]) -> Vec<(u64, u64, String)> {
 async fn a_range_is_fetched_in_either_order() -> Result<()> {
     let world = World::with(&["--open"])?;
     for over in TRANSPORTS {
-        let mut lab = Lab::new(&world, over).await?;
+        let mut desk = Desk::new(&world, over).await?;
+        fill(&desk).await?;
         for (order, parameters) in [
             (GroupOrder::Ascending, Vec::new()),
             (GroupOrder::Descending, vec![number(GROUP_ORDER, DESCENDING)]),
         ] {
             let (start, end) = ((var(1), var(1)), (var(3), var(2)));
             let (of, name) = (namespace("lab/desk"), b"notes".to_vec());
-            let asked = lab.viewer.session().fetch(of, name, start.0, start.1, end.0, end.1, parameters);
+            let asked = desk.viewer.session().fetch(of, name, start.0, start.1, end.0, end.1, parameters);
             let mut request = asked.await?;
-            assert_eq!(granted(&mut lab.viewer, &mut request).await?, (3, 2), "{over:?}");
-            let (answers, objects) = lab.viewer.fetched(order).await?;
+            assert_eq!(granted(&mut desk.viewer, &mut request).await?, (3, 2), "{over:?}");
+            let (answers, objects) = desk.viewer.fetched(order).await?;
             assert_eq!(answers, request.request_id().into_inner());
             let mut all = expected(&[1, 2, 3]);
             all.retain(|&(group, object, _)| (1, 1) <= (group, object) && (group, object) < (3, 2));
@@ -111,7 +97,8 @@ async fn a_range_is_fetched_in_either_order() -> Result<()> {
 async fn who_joins_late_fetches_what_was_before() -> Result<()> {
     let world = World::with(&["--open"])?;
     for over in TRANSPORTS {
-        let mut lab = Lab::new(&world, over).await?;
+        let mut desk = Desk::new(&world, over).await?;
+        fill(&desk).await?;
         let mut late = Client::connect(&world, over).await?;
         // What is before the largest object is the fetch's.
         let filter = moqtap_codec::subscription_filter::SubscriptionFilter {
@@ -138,12 +125,12 @@ async fn who_joins_late_fetches_what_was_before() -> Result<()> {
         assert_eq!(places(&objects), expected(&[1, 2, 3]), "{over:?}");
 
         // And then what comes.
-        lab.publisher.send(group(1, 4), &[object(0, "live")]).await?;
-        for viewer in [&late, &lab.viewer] {
+        desk.publisher.send(group(1, 4), &[object(0, "live")]).await?;
+        for viewer in [&late, &desk.viewer] {
             let live = viewer.subgroup().await?;
             assert_eq!((live.header.group_id, live.payloads()), (var(4), vec![(0, "live".into())]));
         }
-        lab.viewer.session().cancel_request_stream(&mut lab.watching, 1)?;
+        desk.viewer.session().cancel_request_stream(&mut desk.watching, 1)?;
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use tests::world::{PATIENCE, World};
 
 use super::{
     client::{Client, TRANSPORTS, within},
+    desk::Desk,
     wire::{group, namespace, object, var},
 };
 
@@ -16,23 +17,18 @@ use super::{
 async fn the_relay_asks_to_leave_when_it_is_stopped() -> Result<()> {
     for over in TRANSPORTS {
         let mut world = World::with(&["--open", "--drain", "1s"])?;
-        let mut publisher = Client::connect(&world, over).await?;
-        let mut viewer = Client::connect(&world, over).await?;
-        let _announced = publisher.announce("lab/desk").await?;
-        let mut watching = viewer.subscribe("lab/desk", "notes", Vec::new()).await?;
-        let _serving = publisher.serve("notes", 1, Vec::new(), Vec::new()).await?;
-        viewer.granted(&mut watching).await?;
+        let mut desk = Desk::new(&world, over).await?;
 
         let status = Command::new("kill").args(["-TERM", &world.relay().id().to_string()]).status()?;
         ensure!(status.success());
         // Requests 0 and, of the viewer, 0: what comes next was not taken.
-        for client in [&mut publisher, &mut viewer] {
+        for client in [&mut desk.publisher, &mut desk.viewer] {
             let goaway = goaway(client).await?;
             assert_eq!((goaway.new_session_uri.len(), goaway.request_id), (0, Some(var(2))), "{over:?}");
             assert!(goaway.timeout.into_inner() > 0, "{over:?}: {goaway:?}");
             assert_eq!(client.session().endpoint().goaway_uri(), Some(&b""[..]));
         }
-        let refused = viewer.subscribe("lab/desk", "more", Vec::new()).await;
+        let refused = desk.viewer.subscribe("lab/desk", "more", Vec::new()).await;
         assert!(
             refused.is_err_and(|error| matches!(
                 error.downcast_ref(),
@@ -41,11 +37,11 @@ async fn the_relay_asks_to_leave_when_it_is_stopped() -> Result<()> {
             "a client that was asked to leave asks for nothing"
         );
         // The tracks are ended in order, and the relay does not wait for longer than it said.
-        let ControlMessage::PublishDone(done) = viewer.next(&mut watching).await? else {
+        let ControlMessage::PublishDone(done) = desk.viewer.next(&mut desk.watching).await? else {
             bail!("no PUBLISH_DONE")
         };
         assert_eq!(done.status_code, var(0x4), "GOING_AWAY: {over:?}");
-        drop((publisher, viewer));
+        drop(desk);
         tokio::task::block_in_place(|| world.relay().wait_for(0, PATIENCE))?;
     }
     Ok(())
@@ -62,19 +58,14 @@ async fn goaway(client: &mut Client) -> Result<GoAway> {
 async fn who_says_that_it_leaves_is_served_until_then() -> Result<()> {
     let world = World::with(&["--open"])?;
     for over in TRANSPORTS {
-        let mut publisher = Client::connect(&world, over).await?;
-        let mut viewer = Client::connect(&world, over).await?;
-        let _announced = publisher.announce("lab/desk").await?;
-        let mut watching = viewer.subscribe("lab/desk", "notes", Vec::new()).await?;
-        let _serving = publisher.serve("notes", 1, Vec::new(), Vec::new()).await?;
-        viewer.granted(&mut watching).await?;
+        let mut desk = Desk::new(&world, over).await?;
         let goaway = GoAway { new_session_uri: Vec::new(), timeout: var(10_000), request_id: Some(var(1)) };
-        viewer.session().send_control(&ControlMessage::GoAway(goaway)).await?;
-        publisher.send(group(1, 1), &[object(0, "still")]).await?;
-        assert_eq!(viewer.subgroup().await?.payloads(), [(0, "still".into())], "{over:?}");
+        desk.viewer.session().send_control(&ControlMessage::GoAway(goaway)).await?;
+        desk.publisher.send(group(1, 1), &[object(0, "still")]).await?;
+        assert_eq!(desk.viewer.subgroup().await?.payloads(), [(0, "still".into())], "{over:?}");
         // What it asks for is granted.
-        let mut asking = viewer.session().subscribe_namespace(namespace("lab"), Vec::new()).await?;
-        viewer.agreed(&mut asking).await?;
+        let mut asking = desk.viewer.session().subscribe_namespace(namespace("lab"), Vec::new()).await?;
+        desk.viewer.agreed(&mut asking).await?;
     }
     Ok(())
 }

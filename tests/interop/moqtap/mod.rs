@@ -4,6 +4,7 @@
 //! payloads. What that client lacks or errs in is said where a case goes around it.
 
 mod client;
+mod desk;
 mod fetch;
 mod leave;
 mod publish;

@@ -7,6 +7,7 @@ use tests::world::World;
 
 use super::{
     client::{Client, TRANSPORTS},
+    desk::Desk,
     wire::{FORWARD, LARGEST_OBJECT, group, location, namespace, number, object, var},
 };
 
@@ -95,19 +96,15 @@ async fn a_relay_for_rooms_takes_nothing_else() -> Result<()> {
 async fn fetches_of_nothing_are_refused() -> Result<()> {
     let world = World::with(&["--open"])?;
     for over in TRANSPORTS {
-        let mut publisher = Client::connect(&world, over).await?;
-        let mut viewer = Client::connect(&world, over).await?;
-        let _announced = publisher.announce("lab/desk").await?;
-        let mut watching = viewer.subscribe("lab/desk", "notes", Vec::new()).await?;
-        let _serving = publisher.serve("notes", 1, vec![location(LARGEST_OBJECT, 3, 2)], Vec::new()).await?;
-        viewer.granted(&mut watching).await?;
+        let largest = vec![location(LARGEST_OBJECT, 3, 2)];
+        let mut desk = Desk::with(&world, over, Vec::new(), largest).await?;
         let (of, name) = (namespace("lab/desk"), b"notes".to_vec());
-        let asked = viewer.session().fetch(of, name, var(8), var(0), var(9), var(0), Vec::new());
+        let asked = desk.viewer.session().fetch(of, name, var(8), var(0), var(9), var(0), Vec::new());
         let mut request = asked.await?;
-        is_refused(&mut viewer, &mut request, Code::InvalidRange, "published").await?;
+        is_refused(&mut desk.viewer, &mut request, Code::InvalidRange, "published").await?;
         // A request that there is not.
-        let mut request = viewer.session().joining_fetch(var(400), var(1), Vec::new()).await?;
-        is_refused(&mut viewer, &mut request, Code::InvalidJoiningRequestId, "").await?;
+        let mut request = desk.viewer.session().joining_fetch(var(400), var(1), Vec::new()).await?;
+        is_refused(&mut desk.viewer, &mut request, Code::InvalidJoiningRequestId, "").await?;
         // A subscription that is paused (draft-18 §10.12.2).
         let mut idle = Client::connect(&world, over).await?;
         let mut paused = idle.subscribe("lab/desk", "notes", vec![number(FORWARD, 0)]).await?;
@@ -115,8 +112,8 @@ async fn fetches_of_nothing_are_refused() -> Result<()> {
         let mut request = idle.session().joining_fetch(paused.request_id(), var(1), Vec::new()).await?;
         is_refused(&mut idle, &mut request, Code::InvalidRange, "").await?;
         // What is watched goes on.
-        publisher.send(group(1, 4), &[object(0, "on")]).await?;
-        assert_eq!(viewer.subgroup().await?.payloads(), [(0, "on".into())], "{over:?}");
+        desk.publisher.send(group(1, 4), &[object(0, "on")]).await?;
+        assert_eq!(desk.viewer.subgroup().await?.payloads(), [(0, "on".into())], "{over:?}");
     }
     Ok(())
 }

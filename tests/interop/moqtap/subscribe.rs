@@ -16,6 +16,7 @@ use tests::world::{Over, World};
 
 use super::{
     client::{Client, TRANSPORTS, within},
+    desk::Desk,
     wire::{
         EXPIRES, LARGEST_OBJECT, SUBSCRIBER_PRIORITY, bytes, datagram, group, location, namespace, number,
         object, subgroup, var,
@@ -147,29 +148,24 @@ async fn datagrams_arrive_as_they_were_sent() -> Result<()> {
 async fn a_range_of_groups_is_delivered_and_then_done() -> Result<()> {
     let world = World::with(&["--open"])?;
     for over in TRANSPORTS {
-        let mut publisher = Client::connect(&world, over).await?;
-        let mut viewer = Client::connect(&world, over).await?;
-        let _announced = publisher.announce("lab/desk").await?;
         let filter = SubscriptionFilter {
             filter_type: FilterType::AbsoluteRange,
             start_location: Some(Location { group: var(5), object: var(1) }),
             end_group: Some(FilterEnd::GroupDelta(1)),
         };
         let parameters = vec![filter.parameter_moqt::<Moqt18>()?];
-        let mut watching = viewer.subscribe("lab/desk", "notes", parameters).await?;
-        let _serving = publisher.serve("notes", 1, Vec::new(), Vec::new()).await?;
-        viewer.granted(&mut watching).await?;
+        let mut desk = Desk::with(&world, over, parameters, Vec::new()).await?;
         for id in 4..=7 {
-            publisher.send(group(1, id), &[object(0, "a"), object(1, format!("b{id}"))]).await?;
+            desk.publisher.send(group(1, id), &[object(0, "a"), object(1, format!("b{id}"))]).await?;
         }
         // Streams may overtake each other.
-        let mut got = [viewer.subgroup().await?, viewer.subgroup().await?];
+        let mut got = [desk.viewer.subgroup().await?, desk.viewer.subgroup().await?];
         got.sort_by_key(|subgroup| subgroup.header.group_id.into_inner());
         assert_eq!((got[0].header.group_id, got[1].header.group_id), (var(5), var(6)), "{over:?}");
         assert_eq!(got[0].payloads(), [(1, "b5".into())]);
         assert!(!got[0].header.is_first_object(), "its first object was left out");
         assert_eq!(got[1].payloads(), [(0, "a".into()), (1, "b6".into())]);
-        let ControlMessage::PublishDone(done) = viewer.next(&mut watching).await? else {
+        let ControlMessage::PublishDone(done) = desk.viewer.next(&mut desk.watching).await? else {
             bail!("no PUBLISH_DONE")
         };
         assert_eq!((done.status_code, done.stream_count), (var(SUBSCRIPTION_ENDED), var(2)), "{done:?}");
@@ -237,28 +233,25 @@ async fn leaves(over: Over) -> Result<()> {
     /// The code of HTTP/3 for WebTransport's 0 (draft-ietf-webtrans-http3 §4.4).
     const FIRST_OF_HTTP3: u64 = 0x52e4_a40f_a8db;
     let world = World::with(&["--open"])?;
-    let mut publisher = Client::connect(&world, over).await?;
-    let mut viewer = Client::connect(&world, over).await?;
-    let _announced = publisher.announce("lab/desk").await?;
-    let mut watching = viewer.subscribe("lab/desk", "notes", Vec::new()).await?;
-    let mut serving = publisher.serve("notes", 1, Vec::new(), Vec::new()).await?;
-    viewer.granted(&mut watching).await?;
-    viewer.session().cancel_request_stream(&mut watching, CANCELLED)?;
+    let mut desk = Desk::new(&world, over).await?;
+    desk.viewer.session().cancel_request_stream(&mut desk.watching, CANCELLED)?;
     // Codes of WebTransport are left as they stand in HTTP/3 (`read_err`, transport/webtransport.rs).
     let expected = match over {
         Over::Quic => CANCELLED,
         Over::WebTransport => FIRST_OF_HTTP3 + CANCELLED,
     };
-    let left = within("the relay to leave", publisher.session().recv_on_request_stream(&mut serving)).await?;
+    let left =
+        within("the relay to leave", desk.publisher.session().recv_on_request_stream(&mut desk.serving))
+            .await?;
     match left {
         Err(ConnectionError::Transport(TransportError::StreamReset(code))) => assert_eq!(code, expected),
         other => bail!("expected a reset: {other:?}"),
     }
     // The next viewer is served anew.
-    let mut again = viewer.subscribe("lab/desk", "notes", Vec::new()).await?;
-    let _serving = publisher.serve("notes", 2, Vec::new(), Vec::new()).await?;
-    viewer.granted(&mut again).await?;
-    publisher.send(group(2, 9), &[object(0, "back")]).await?;
-    assert_eq!(viewer.subgroup().await?.payloads(), [(0, "back".into())], "{over:?}");
+    let mut again = desk.viewer.subscribe("lab/desk", "notes", Vec::new()).await?;
+    let _serving = desk.publisher.serve("notes", 2, Vec::new(), Vec::new()).await?;
+    desk.viewer.granted(&mut again).await?;
+    desk.publisher.send(group(2, 9), &[object(0, "back")]).await?;
+    assert_eq!(desk.viewer.subgroup().await?.payloads(), [(0, "back".into())], "{over:?}");
     Ok(())
 }

@@ -20,6 +20,7 @@ use tests::world::World;
 
 use super::{
     client::{Client, TRANSPORTS, within},
+    desk::Desk,
     wire::{
         FORWARD, LARGEST_OBJECT, SUBSCRIBER_PRIORITY, bytes, group, location, namespace, number, object, var,
     },
@@ -59,32 +60,27 @@ async fn answered(client: &mut Client, request: &mut RequestStream) -> Result<Re
 async fn a_subscription_is_paused_and_resumed() -> Result<()> {
     let world = World::with(&["--open"])?;
     for over in TRANSPORTS {
-        let mut publisher = Client::connect(&world, over).await?;
-        let mut viewer = Client::connect(&world, over).await?;
+        let mut desk = Desk::new(&world, over).await?;
         let mut witness = Client::connect(&world, over).await?;
-        let _announced = publisher.announce("lab/desk").await?;
-        let mut watching = viewer.subscribe("lab/desk", "notes", Vec::new()).await?;
-        let _serving = publisher.serve("notes", 1, Vec::new(), Vec::new()).await?;
-        viewer.granted(&mut watching).await?;
         let mut also = witness.subscribe("lab/desk", "notes", Vec::new()).await?;
         witness.granted(&mut also).await?;
 
-        update(&mut viewer, &mut watching, FIRST, vec![number(FORWARD, 0)]).await?;
-        answered(&mut viewer, &mut watching).await?;
-        publisher.send(group(1, 1), &[object(0, "unseen")]).await?;
+        update(&mut desk.viewer, &mut desk.watching, FIRST, vec![number(FORWARD, 0)]).await?;
+        answered(&mut desk.viewer, &mut desk.watching).await?;
+        desk.publisher.send(group(1, 1), &[object(0, "unseen")]).await?;
         // Through the relay by then.
         assert_eq!(witness.subgroup().await?.payloads(), [(0, "unseen".into())]);
         update(
-            &mut viewer,
-            &mut watching,
+            &mut desk.viewer,
+            &mut desk.watching,
             FIRST + 2,
             vec![number(FORWARD, 1), number(SUBSCRIBER_PRIORITY, 3)],
         )
         .await?;
-        let ok = answered(&mut viewer, &mut watching).await?;
+        let ok = answered(&mut desk.viewer, &mut desk.watching).await?;
         assert_eq!(ok.parameters, [location(LARGEST_OBJECT, 1, 0)], "{over:?}");
-        publisher.send(group(1, 2), &[object(0, "seen")]).await?;
-        let got = viewer.subgroup().await?;
+        desk.publisher.send(group(1, 2), &[object(0, "seen")]).await?;
+        let got = desk.viewer.subgroup().await?;
         assert_eq!((got.header.group_id, got.payloads()), (var(2), vec![(0, "seen".into())]), "{over:?}");
     }
     Ok(())
@@ -94,18 +90,13 @@ async fn a_subscription_is_paused_and_resumed() -> Result<()> {
 async fn the_relay_asks_for_objects_only_while_somebody_wants_them() -> Result<()> {
     let world = World::with(&["--open"])?;
     for over in TRANSPORTS {
-        let mut publisher = Client::connect(&world, over).await?;
-        let mut viewer = Client::connect(&world, over).await?;
-        let _announced = publisher.announce("lab/desk").await?;
-        let mut watching = viewer.subscribe("lab/desk", "notes", vec![number(FORWARD, 0)]).await?;
-        let mut serving = publisher.serve("notes", 1, Vec::new(), Vec::new()).await?;
-        viewer.granted(&mut watching).await?;
-        told_to_forward(&mut publisher, &mut serving, 0).await?;
-        update(&mut viewer, &mut watching, FIRST, vec![number(FORWARD, 1)]).await?;
-        answered(&mut viewer, &mut watching).await?;
-        told_to_forward(&mut publisher, &mut serving, 1).await?;
-        publisher.send(group(1, 1), &[object(0, "asked for")]).await?;
-        assert_eq!(viewer.subgroup().await?.payloads(), [(0, "asked for".into())], "{over:?}");
+        let mut desk = Desk::with(&world, over, vec![number(FORWARD, 0)], Vec::new()).await?;
+        told_to_forward(&mut desk.publisher, &mut desk.serving, 0).await?;
+        update(&mut desk.viewer, &mut desk.watching, FIRST, vec![number(FORWARD, 1)]).await?;
+        answered(&mut desk.viewer, &mut desk.watching).await?;
+        told_to_forward(&mut desk.publisher, &mut desk.serving, 1).await?;
+        desk.publisher.send(group(1, 1), &[object(0, "asked for")]).await?;
+        assert_eq!(desk.viewer.subgroup().await?.payloads(), [(0, "asked for".into())], "{over:?}");
     }
     Ok(())
 }
