@@ -209,7 +209,9 @@ impl Metrics {
     pub(crate) fn delivered(&self, now: &Waits, before: &Waits) {
         for (new, bound) in now.since(before).zip(Waits::bounds()) {
             // Classes there end where doublings end here.
-            let took = bound.map_or(std::time::Duration::from_secs(8), |bound| bound - std::time::Duration::from_micros(1));
+            let took = bound.map_or(std::time::Duration::from_secs(8), |bound| {
+                bound - std::time::Duration::from_micros(1)
+            });
             self.delivery.observe_many(took, u64::from(new));
         }
     }
@@ -289,9 +291,14 @@ mod tests {
         assert_eq!(samples["relay_fanout_seconds_bucket{le=\"0.002048\"}"], 0.0);
         assert_eq!(samples["relay_fanout_seconds_bucket{le=\"0.004096\"}"], 1.0);
         assert_eq!(samples["relay_stream_resets_sent_total{reason=\"TOO_FAR_BEHIND\"}"], 1.0);
-        let of_tracks = samples.iter().filter(|(key, _)| key.starts_with("relay_track_received_objects_total"));
+        let of_tracks =
+            samples.iter().filter(|(key, _)| key.starts_with("relay_track_received_objects_total"));
         let of_tracks: Vec<f64> = of_tracks.map(|(_, value)| *value).collect();
-        assert_eq!((of_tracks.len(), of_tracks.iter().sum::<f64>()), (3, 3.0), "two of one name, one, the others");
+        assert_eq!(
+            (of_tracks.len(), of_tracks.iter().sum::<f64>()),
+            (3, 3.0),
+            "two of one name, one, the others"
+        );
     }
 
     #[test]

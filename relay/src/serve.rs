@@ -159,11 +159,7 @@ pub async fn serve(config: Config) -> Result<Running, StartError> {
     let (stopping, stop) = watch::channel(false);
     let (shown, certificate) = certificate::show(&identity);
     let moqt_addr = server.local_addr();
-    let site = Site {
-        moqt: moqt_addr,
-        certificate: certificate.clone(),
-        registry: Arc::clone(&registry),
-    };
+    let site = Site { moqt: moqt_addr, certificate: certificate.clone(), registry: Arc::clone(&registry) };
     let observer = Observer::new(&config, Arc::clone(&metrics), Arc::clone(&registry), certificate.clone());
     let relay = Arc::new(Relay::new(&config, registry, metrics, recorder, stop));
 

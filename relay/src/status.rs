@@ -235,7 +235,11 @@ impl Observer {
         let cpu = usage.cpu.map(|cpu| Value::Sum(cpu.as_secs_f64()));
         add("process_cpu_seconds_total", "CPU time of the process in seconds.", cpu);
         let whole = |value: u64| Value::Now(value as f64);
-        add("process_resident_memory_bytes", "Resident memory of the process in bytes.", usage.memory.map(whole));
+        add(
+            "process_resident_memory_bytes",
+            "Resident memory of the process in bytes.",
+            usage.memory.map(whole),
+        );
         add("process_open_fds", "Open file descriptors of the process.", usage.files.map(whole));
         let began = self.began.1.duration_since(SystemTime::UNIX_EPOCH).ok();
         let began = began.map(|began| Value::Now((began.as_secs_f64() * 1000.0).round() / 1000.0));

@@ -58,7 +58,8 @@ impl FromStr for StatusAddr {
         if text == "off" {
             return Ok(Self::Off);
         }
-        let wrong = |_| ValueError(format!("{text:?} is no address: write 127.0.0.1:8081, [::1]:8081 or off"));
+        let wrong =
+            |_| ValueError(format!("{text:?} is no address: write 127.0.0.1:8081, [::1]:8081 or off"));
         text.parse().map(Self::At).map_err(wrong)
     }
 }

@@ -28,16 +28,21 @@ pub(crate) fn router(observer: Arc<Observer>, addr: SocketAddr) -> Router {
     let routes = Router::new()
         .route("/", get(|| async { Redirect::temporary("/status") }))
         .route("/status", get(page))
-        .route("/status.json", get(|State(observer): State<Arc<Observer>>| async move {
-            Json(observer.status())
-        }))
+        .route(
+            "/status.json",
+            get(|State(observer): State<Arc<Observer>>| async move { Json(observer.status()) }),
+        )
         .route("/status.css", get(|| async { ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE) }))
-        .route("/status.js", get(|| async {
-            ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], SCRIPT)
-        }))
-        .route("/metrics", get(|State(observer): State<Arc<Observer>>| async move {
-            ([(header::CONTENT_TYPE, CONTENT_TYPE)], observer.metrics())
-        }))
+        .route(
+            "/status.js",
+            get(|| async { ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], SCRIPT) }),
+        )
+        .route(
+            "/metrics",
+            get(|State(observer): State<Arc<Observer>>| async move {
+                ([(header::CONTENT_TYPE, CONTENT_TYPE)], observer.metrics())
+            }),
+        )
         .route("/healthz", get(|| async { "ok\n" }))
         .with_state(observer)
         .layer(middleware::map_response(closed));
@@ -53,7 +58,8 @@ async fn page(headers: HeaderMap) -> Response {
         Language::Chinese => ("zh-CN", "中继状态"),
     };
     let page = PAGE.replace("{language}", tag).replace("{title}", title);
-    ([(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::VARY, "accept-language")], page).into_response()
+    ([(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::VARY, "accept-language")], page)
+        .into_response()
 }
 
 /// Nothing here is kept or used by others.
@@ -106,7 +112,14 @@ mod tests {
         for host in ["localhost", "LOCALHOST:8081", "127.0.0.1:8081", "127.9.9.9", "[::1]:8081", "[::1]"] {
             assert!(is_local(host), "{host}");
         }
-        for host in ["relay.example", "127.0.0.1.evil.example:8081", "localhost.evil.example", "10.0.0.1", "", "[::2]"] {
+        for host in [
+            "relay.example",
+            "127.0.0.1.evil.example:8081",
+            "localhost.evil.example",
+            "10.0.0.1",
+            "",
+            "[::2]",
+        ] {
             assert!(!is_local(host), "{host}");
         }
     }

@@ -197,10 +197,14 @@ const SERIES: [(&str, &str, fn(&Totals) -> u64); 5] = [
     ("relay_track_received_objects_total", "Objects received of a track.", |totals| totals.objects_in),
     ("relay_track_received_bytes_total", "Payload bytes received of a track.", |totals| totals.bytes_in),
     ("relay_track_sent_objects_total", "Objects handed to viewers of a track.", |totals| totals.objects_out),
-    ("relay_track_sent_bytes_total", "Payload bytes handed to viewers of a track.", |totals| totals.bytes_out),
-    ("relay_track_skipped_objects_total", "Objects of a track let go for viewers that were behind.", |totals| {
-        totals.skipped
+    ("relay_track_sent_bytes_total", "Payload bytes handed to viewers of a track.", |totals| {
+        totals.bytes_out
     }),
+    (
+        "relay_track_skipped_objects_total",
+        "Objects of a track let go for viewers that were behind.",
+        |totals| totals.skipped,
+    ),
 ];
 
 /// Which series each track's objects are counted in. What passes while a track has a name is counted there,
@@ -238,12 +242,16 @@ impl Ledger {
             }
         }
         self.busy.retain(|label, _| there.contains(label.as_str()));
-        let mut ranks: Vec<(f64, &String)> = self.busy.iter().map(|(label, busy)| {
-            (busy * if self.named.contains_key(label) { HOLD } else { 1.0 }, label)
-        }).collect();
+        let mut ranks: Vec<(f64, &String)> = self
+            .busy
+            .iter()
+            .map(|(label, busy)| (busy * if self.named.contains_key(label) { HOLD } else { 1.0 }, label))
+            .collect();
         ranks.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(other.1)));
         let named = ranks.into_iter().take(MAX_NAMED);
-        self.named = named.map(|(_, label)| (label.clone(), self.named.get(label).copied().unwrap_or_default())).collect();
+        self.named = named
+            .map(|(_, label)| (label.clone(), self.named.get(label).copied().unwrap_or_default()))
+            .collect();
     }
 }
 
@@ -266,14 +274,22 @@ mod tests {
             for (n, passed) in passed.iter_mut().enumerate() {
                 *passed += if n / 60 == second / 20 { 30 } else { 1 };
             }
-            ledger.look(labels.iter().zip(&passed).enumerate().map(|(n, (label, passed))| {
-                (n as u64, label.as_str(), totals(*passed))
-            }));
+            ledger.look(
+                labels
+                    .iter()
+                    .zip(&passed)
+                    .enumerate()
+                    .map(|(n, (label, passed))| (n as u64, label.as_str(), totals(*passed))),
+            );
             assert_eq!(ledger.named.len(), MAX_NAMED);
             assert!(ledger.other.objects_in >= before.objects_in, "the sum of the others never goes back");
             before = ledger.other;
         }
-        assert!(ledger.named.keys().all(|label| (120..180).contains(&number(label))), "{:?}", ledger.named.keys());
+        assert!(
+            ledger.named.keys().all(|label| (120..180).contains(&number(label))),
+            "{:?}",
+            ledger.named.keys()
+        );
         ledger.look(std::iter::empty());
         assert_eq!((ledger.named.len(), ledger.busy.len()), (0, 0));
     }

@@ -137,7 +137,9 @@ impl Window {
 
     /// The tracks, what passed through each of late, and whether it was there all that time.
     pub(super) fn recent(&self) -> impl Iterator<Item = (&TrackCounters, Totals, bool)> {
-        self.tracks.values().map(|track| (&*track.counters, track.since_recent(), track.recent.len() > RECENT))
+        self.tracks
+            .values()
+            .map(|track| (&*track.counters, track.since_recent(), track.recent.len() > RECENT))
     }
 
     /// CPU in hundredths of one core.

@@ -46,7 +46,7 @@ pub use track::{
     Changes, EndOfTrack, Fetch, FetchItem, FetchOptions, FetchRange, FetchRequest, FetchWriter, Filter,
     GoingAway, GroupOrder, NamespaceEvent, NamespaceRequest, NamespaceSubscription,
     NamespaceSubscriptionRequest, NamespaceWriter, PrefixRequest, PublishOffer, PublishRequest,
-    PublishedNamespace, Received, Refused, Request, Resets, Requests, SubscribeOk, SubscribeOptions,
+    PublishedNamespace, Received, Refused, Request, Requests, Resets, SubscribeOk, SubscribeOptions,
     SubscribeRequest, SubscriberEvent, Subscription, TrackStatusOk, TrackStatusRequest, TrackWriter,
     TracksOptions, TracksRequest, TracksSubscription, TracksWriter, Updated, Waits, WriterStats,
 };

@@ -74,7 +74,9 @@ mod tests {
     #[test]
     fn a_wait_is_in_the_first_class_that_is_long_enough() {
         let bounds: Vec<_> = Waits::bounds().collect();
-        for (micros, class) in [(0, 0), (15, 0), (16, 1), (31, 1), (32, 2), (1_000, 6), (u64::MAX, CLASSES - 1)] {
+        for (micros, class) in
+            [(0, 0), (15, 0), (16, 1), (31, 1), (32, 2), (1_000, 6), (u64::MAX, CLASSES - 1)]
+        {
             let mut waits = Waits::default();
             waits.note(Duration::from_micros(micros));
             assert_eq!(waits.since(&Waits::default()).position(|count| count == 1), Some(class), "{micros}");
