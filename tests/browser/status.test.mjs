@@ -43,7 +43,8 @@ describe('the page for operators', () => {
     await row.waitFor();
     await until('the viewer is counted', async () => (await row.locator('td').first().textContent()) === '1');
     await until('its traffic is told', async () => parseFloat(await tile(page, 'out')) > 0.1);
-    assert.match(await tile(page, 'sessions'), /1 QUIC · 1 WebTransport/);
+    const sessions = await page.locator('#tile-sessions').textContent();
+    assert.match(sessions, /1 QUIC, 1 WebTransport · 2 of at most 2,000/);
     const tracks = await page.locator('#tracks tbody th').allTextContents();
     assert.ok(tracks.some((name) => /^demo · video/.test(name)), tracks.join());
     assert.match(await tile(page, 'fanout'), /^\d.* ms \/ \d.* ms$/);

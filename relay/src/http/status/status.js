@@ -10,7 +10,7 @@ const english = {
   fine: 'Nothing to warn of.',
   noRooms: 'No room is on air.', noTracks: 'No track is taken from a publisher.',
   more: (count) => `and ${count} more, in the sum above`,
-  sessions: 'Sessions', ofConnections: (open, most) => `${open} of at most ${most} connections`,
+  sessions: 'Sessions', ofConnections: (quic, web, open, most) => `${quic} QUIC, ${web} WebTransport · ${open} of at most ${most} connections`,
   out: 'To viewers', in: 'From publishers', perSecond: (count) => `${count} objects a second`,
   fanout: 'Fan-out p50 / p99', fanoutMore: 'arrival to hand-over to the last viewer',
   skipped: 'Skipped', skippedMore: 'objects in the last 10 s', cache: 'Cache',
@@ -41,7 +41,7 @@ const chinese = {
   fine: '一切正常。',
   noRooms: '目前没有房间在直播。', noTracks: '目前没有从发布端接收任何轨道。',
   more: (count) => `另有 ${count} 项，已计入上方总数`,
-  sessions: '会话', ofConnections: (open, most) => `连接 ${open} / 上限 ${most}`,
+  sessions: '会话', ofConnections: (quic, web, open, most) => `QUIC ${quic}，WebTransport ${web} · 连接 ${open} / 上限 ${most}`,
   out: '发给观众', in: '来自发布端', perSecond: (count) => `每秒 ${count} 个对象`,
   fanout: '分发延迟 p50 / p99', fanoutMore: '从到达至交给最后一位观众',
   skipped: '跳过', skippedMore: '最近 10 秒的对象数', cache: '缓存',
@@ -204,7 +204,7 @@ function show(status) {
   });
   const percent = (value) => `${number(value, value < 10 ? 1 : 0)} %`;
   const mbits = (value) => `${mbit(value)} Mbit/s`;
-  tile('sessions', text.sessions, `${number(sessions.quic)} QUIC · ${number(sessions.webtransport)} WebTransport`, text.ofConnections(number(sessions.connections), number(sessions.maxConnections)), { part: sessions.connections / sessions.maxConnections });
+  tile('sessions', text.sessions, number(sessions.quic + sessions.webtransport), text.ofConnections(number(sessions.quic), number(sessions.webtransport), number(sessions.connections), number(sessions.maxConnections)), { part: sessions.connections / sessions.maxConnections });
   tile('out', text.out, mbits(traffic.mbitOut), text.perSecond(rate(traffic.objectsOut)), { values: history.mbitOut, show: mbits });
   tile('in', text.in, mbits(traffic.mbitIn), text.perSecond(rate(traffic.objectsIn)), { values: history.mbitIn, show: mbits });
   tile('cpu', text.cpu, cpu.percent === null ? '–' : percent(cpu.percent), text.cpuMore(cpu.cores, cpu.secondsPerObject === null ? null : number(cpu.secondsPerObject * 1e6)), { values: history.cpuPercent, show: percent });
