@@ -281,7 +281,6 @@ mod tests {
             name: Bytes::copy_from_slice(name.as_bytes()),
         };
         let meters = ["video", "video", "x}\" 1\n# EOF\n"].map(|track| Meter::new(&metrics, &name(track)));
-        metrics.to_text();
         meters.iter().for_each(|meter| meter.objects_in.add(1));
         metrics.fanout.observe(Duration::from_millis(3));
         metrics.resets_sent.add(ResetCode::TooFarBehind);

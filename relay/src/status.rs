@@ -211,6 +211,7 @@ impl Observer {
             handshakes_failed: self.handshakes_failed(),
             datagrams_dropped: metrics.datagrams_dropped.value(),
         };
+        metrics.book.settle();
         let tracks = metrics.book.tracks();
         self.lock().take(moment, tracks, metrics.fanout.look());
     }

@@ -136,6 +136,7 @@ impl Meter {
         let id = open.next;
         open.next += 1;
         open.live.insert(id, Arc::clone(&counters));
+        open.ledger.enroll(&counters.label);
         drop(open);
         Self { id, counters, metrics: Arc::clone(metrics) }
     }
@@ -168,13 +169,19 @@ impl Book {
         self.lock().live.iter().map(|(id, track)| (*id, Arc::clone(track))).collect()
     }
 
+    /// Chooses who has a name from now on, by what passed of late.
+    pub(crate) fn settle(&self) {
+        let mut open = self.lock();
+        let Open { live, ledger, .. } = &mut *open;
+        ledger.look(live.iter().map(|(id, track)| (*id, track.label.as_str(), track.totals())));
+    }
+
     /// Adds all series to a page.
     pub(super) fn tell(&self, page: &mut Page) {
+        self.settle();
         let (named, other) = {
-            let mut open = self.lock();
-            let Open { live, ledger, .. } = &mut *open;
-            ledger.look(live.iter().map(|(id, track)| (*id, track.label.as_str(), track.totals())));
-            (ledger.named.clone(), ledger.other)
+            let open = self.lock();
+            (open.ledger.named.clone(), open.ledger.other)
         };
         for (name, what, of) in SERIES {
             let help = format!(
@@ -219,6 +226,13 @@ struct Ledger {
 }
 
 impl Ledger {
+    /// Gives a new track a name, where there is one to spare.
+    fn enroll(&mut self, label: &str) {
+        if self.named.len() < MAX_NAMED && label != OTHER {
+            self.named.entry(label.to_owned()).or_default();
+        }
+    }
+
     /// Counts what passed through a track since the last time.
     fn enter(&mut self, id: u64, label: &str, totals: Totals) -> Totals {
         let before = self.seen.insert(id, totals).unwrap_or_default();
