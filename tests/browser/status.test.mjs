@@ -70,15 +70,6 @@ describe('the page for operators', () => {
     }
   });
 
-  test('a silent publisher is warned of in words', async () => {
-    const page = await enter();
-    publisher.kill('SIGSTOP');
-    await page.getByText('Nothing has come from the publisher of room demo').waitFor({ timeout: 30_000 });
-    await photograph(page, 'warning');
-    publisher.kill('SIGCONT');
-    await page.getByText('Nothing to warn of.').waitFor({ timeout: 30_000 });
-  });
-
   test('a lost relay is said to be lost, and the page goes on when it is back', async () => {
     const page = await enter();
     await room.killRelay();
