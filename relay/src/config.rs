@@ -10,7 +10,7 @@ mod successor;
 mod value;
 
 pub use successor::Successor;
-pub use value::{ByteCount, ValueError};
+pub use value::{ByteCount, StatusAddr, ValueError};
 
 /// A live room's relay: takes broadcasts over Media over QUIC and forwards them to the audience.
 #[derive(Debug, Parser)]
@@ -42,9 +42,15 @@ pub struct Config {
     #[arg(long, env = "RELAY_LISTEN", value_name = "ADDR", default_value = "[::]:4443")]
     pub listen: SocketAddr,
 
-    /// TCP address for the viewer page, /certificate.json, /healthz and /metrics
+    /// TCP address for the viewer page, /certificate.json and /healthz
     #[arg(long, env = "RELAY_HTTP", value_name = "ADDR", default_value = "[::]:8080")]
     pub http: SocketAddr,
+
+    /// TCP address for operators: /status, /status.json and /metrics, which tell of every room and track. Give
+    /// another than this machine's only in a network that you trust; or off. Without it 127.0.0.1 and the port
+    /// after that of --http
+    #[arg(long, env = "RELAY_STATUS", value_name = "ADDR")]
+    pub status: Option<StatusAddr>,
 
     /// Folder for the self-made certificate and the records
     #[arg(long, env = "RELAY_DATA", value_name = "DIR", default_value = "./data")]
@@ -161,6 +167,7 @@ impl Config {
             config: None,
             listen: SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 0], 4443)),
             http: SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 0], 8080)),
+            status: None,
             data: PathBuf::from("./data"),
             cert: None,
             key: None,
@@ -180,6 +187,21 @@ impl Config {
             drain: Duration::from_secs(2),
             qlog: None,
             log: "info".to_owned(),
+        }
+    }
+}
+
+impl Config {
+    /// Where operators are told how it is, if anywhere; `http` is where viewers are served.
+    pub(crate) fn status_addr(&self, http: SocketAddr) -> Option<SocketAddr> {
+        match self.status {
+            Some(StatusAddr::Off) => None,
+            Some(StatusAddr::At(addr)) => Some(addr),
+            // Who lets the system choose one port lets it choose both.
+            None => Some(SocketAddr::from((
+                [127, 0, 0, 1],
+                if self.http.port() == 0 { 0 } else { http.port().checked_add(1).unwrap_or(0) },
+            ))),
         }
     }
 }

@@ -10,8 +10,10 @@
 //! | `registry` | who publishes what, who watches what |
 //! | `media` | ingest -> cache -> fanout |
 //! | `analytics` | recorder -> store -> report |
-//! | `http` | the viewer page, the certificate's hash, health and counters |
+//! | `http` | the viewer page, the certificate's hash, health; for operators status and counters |
 //! | `metrics` | the counters |
+//! | `status` | how the relay does, looked at once a second |
+//! | `process` | what the program takes of its machine |
 
 mod analytics;
 mod certificate;
@@ -21,9 +23,11 @@ mod embedded;
 mod http;
 mod media;
 mod metrics;
+mod process;
 mod registry;
 mod serve;
 mod session;
+mod status;
 mod tasks;
 
 pub use analytics::store::StoreError;

@@ -317,6 +317,14 @@ impl Registry {
         rooms.into_iter().collect()
     }
 
+    /// Rooms on air, each with the sessions that watch it.
+    pub(crate) fn rooms_with_viewers(&self) -> BTreeMap<Room, usize> {
+        let state = self.lock();
+        let sources = state.sources.values().chain(state.offers.sources());
+        let rooms = sources.filter_map(|source| source.room());
+        rooms.map(|room| (room.clone(), state.viewers.of(room))).collect()
+    }
+
     /// From now on tracks are given back to their publishers when their last viewer leaves, so that publishers
     /// may leave as well.
     pub(crate) fn drain(&self) {

@@ -7,7 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use shared::{
@@ -176,8 +176,13 @@ pub(crate) async fn accept(server: Arc<Server>, relay: Arc<Relay>) {
 
 async fn connection(incoming: Incoming, relay: Arc<Relay>, _place: OwnedSemaphorePermit) {
     let _open = Counted::new(&relay.metrics, |metrics| &metrics.connections);
+    relay.metrics.handshakes_started.add(1);
     if let Err(error) = set_up_and_run(incoming, &relay).await {
         relay.metrics.connections_failed.add(1);
+        match &error {
+            SetUpError::Connection(_) => relay.metrics.handshakes_failed_quic.add(1),
+            SetUpError::Session(_) => relay.metrics.handshakes_failed_moqt.add(1),
+        }
         tracing::debug!(%error, "set-up failed");
     }
 }
@@ -192,14 +197,25 @@ enum SetUpError {
 }
 
 async fn set_up_and_run(incoming: Incoming, relay: &Arc<Relay>) -> Result<(), SetUpError> {
-    run(incoming.connect().await?, relay).await?;
+    let began = Instant::now();
+    serve(incoming.connect().await?, Some(began), relay).await?;
     Ok(())
 }
 
 /// Serves a connection until its session is over.
 pub(crate) async fn run(connection: Connection, relay: &Arc<Relay>) -> Result<(), moqt::SessionError> {
+    serve(connection, None, relay).await
+}
+
+/// The same for one whose handshake began at a time.
+async fn serve(
+    connection: Connection,
+    began: Option<Instant>,
+    relay: &Arc<Relay>,
+) -> Result<(), moqt::SessionError> {
     let kind = connection.kind();
     let (session, requests) = moqt::start(connection, moqt::Config::new(Role::Server)).await?;
+    began.into_iter().for_each(|began| relay.metrics.handshake.observe(began.elapsed()));
     let _open = Counted::new(&relay.metrics, Metrics::sessions(kind));
     let id = SessionId(relay.sessions.fetch_add(1, Ordering::Relaxed) + 1);
     relay.recorder.record(Fact::SessionStarted { session: id, transport: kind });

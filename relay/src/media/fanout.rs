@@ -15,7 +15,11 @@ use shared::{
 };
 use tokio::sync::Notify;
 
-use crate::{analytics::recorder::Recorder, metrics::Metrics, registry::Seat};
+use crate::{
+    analytics::recorder::Recorder,
+    metrics::{Metrics, TrackCounters},
+    registry::Seat,
+};
 
 /// All viewers of a track.
 #[derive(Debug)]
@@ -31,6 +35,7 @@ struct Books {
     broadcast: BroadcastId,
     track: String,
     metrics: Arc<Metrics>,
+    counters: Arc<TrackCounters>,
     recorder: Recorder,
 }
 
@@ -67,9 +72,14 @@ impl Wake for Bell {
 
 impl Fanout {
     /// Nobody yet, for a track of a broadcast.
-    pub(super) fn new(broadcast: BroadcastId, track: String, context: &super::Context) -> Self {
+    pub(super) fn new(
+        broadcast: BroadcastId,
+        track: String,
+        counters: Arc<TrackCounters>,
+        context: &super::Context,
+    ) -> Self {
         let (metrics, recorder) = (Arc::clone(&context.metrics), context.recorder.clone());
-        let books = Books { broadcast, track, metrics, recorder };
+        let books = Books { broadcast, track, metrics, counters, recorder };
         Self { viewers: Vec::new(), bell: Arc::default(), books }
     }
 
@@ -163,6 +173,7 @@ impl Fanout {
     /// Counts and writes down what was sent since the last call.
     pub(super) fn count(&mut self) {
         self.viewers.iter_mut().for_each(|viewer| self.books.count(viewer));
+        self.books.counters.viewers.set(self.viewers.len() as u64);
     }
 
     /// Ends all subscriptions.
@@ -188,11 +199,20 @@ impl Books {
             skipped_objects: now.skipped_objects.saturating_sub(before.skipped_objects),
             skipped_groups: now.skipped_groups.saturating_sub(before.skipped_groups),
             timed_out: now.timed_out.saturating_sub(before.timed_out),
+            dropped_datagrams: now.dropped_datagrams.saturating_sub(before.dropped_datagrams),
+            ..WriterStats::default()
         };
         self.metrics.objects_out.add(new.objects);
         self.metrics.bytes_out.add(new.bytes);
         self.metrics.objects_skipped.add(new.skipped_objects);
         self.metrics.groups_skipped.add(new.skipped_groups);
+        self.metrics.timed_out.add(new.timed_out);
+        self.metrics.datagrams_dropped.add(new.dropped_datagrams);
+        self.metrics.resets_sent.add_since(&now.resets, &before.resets);
+        self.metrics.delivered(&now.waits, &before.waits);
+        self.counters.objects_out.add(new.objects);
+        self.counters.bytes_out.add(new.bytes);
+        self.counters.skipped.add(new.skipped_objects);
         self.tell(viewer, new);
     }
 

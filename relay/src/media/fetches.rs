@@ -93,6 +93,10 @@ impl Fetches {
                 return request.reject(RequestCode::InvalidRange, &reason);
             }
         };
+        let lacks = |piece: &Piece| matches!(piece.item, FetchItem::Gap { nonexistent: false, .. });
+        let is_miss = answer.pieces.iter().any(lacks);
+        let (hits, misses) = (&self.metrics.cache_hits_fetch, &self.metrics.cache_misses_fetch);
+        if is_miss { misses } else { hits }.add(1);
         let filler = Filler::new(self.past.clone(), &request);
         let writer = request.accept(answer.end, EndOfTrack::No, properties.clone());
         let metrics = Arc::clone(&self.metrics);

@@ -1,14 +1,14 @@
 //! A track's task: takes items from its publisher and commands of its viewers, and owns all between.
 
 use std::{
-    sync::atomic::Ordering,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
 use shared::{
     event::{BroadcastId, Fact},
     moqt::{
-        DoneCode, FetchRequest, Item, Priority, Received, RequestCode, ResetCode, SubscribeOk,
+        DoneCode, FetchRequest, Item, Priority, Received, RequestCode, ResetCode, SubgroupEnd, SubscribeOk,
         SubscribeRequest, TrackName, TrackStatusRequest, TrackWriter,
     },
 };
@@ -19,6 +19,7 @@ use super::{
     fetches::Fetches, fill::Past, new_group::NewGroups,
 };
 use crate::{
+    metrics::Meter,
     registry::{Seat, TrackLease},
     tasks::Tasks,
 };
@@ -52,6 +53,7 @@ pub(crate) struct Ingest {
     cache: Cache,
     cached_bytes: usize,
     fanout: Fanout,
+    meter: Meter,
     fetches: Fetches,
     new_groups: NewGroups,
     priority: Priority,
@@ -85,7 +87,8 @@ impl Ingest {
         let (sender, commands) = mpsc::channel(COMMANDS);
         context.metrics.tracks.add(1);
         let label = name.name.escape_ascii().to_string();
-        let fanout = Fanout::new(broadcast, label.clone(), &context);
+        let meter = Meter::new(&context.metrics, &name);
+        let fanout = Fanout::new(broadcast, label.clone(), Arc::clone(meter.counters()), &context);
         let ingest = Self {
             name,
             label,
@@ -98,6 +101,7 @@ impl Ingest {
             cache: Cache::new(context.limits.cache_bytes, context.limits.cache_age),
             cached_bytes: 0,
             fanout,
+            meter,
             fetches: Fetches::new(context.metrics.clone(), tasks),
             new_groups: NewGroups::default(),
             priority: UNASKED,
@@ -252,6 +256,11 @@ impl Ingest {
             self.bytes += object.payload.len() as u64;
             self.context.metrics.objects_in.add(1);
             self.context.metrics.bytes_in.add(object.payload.len() as u64);
+            self.meter.objects_in.add(1);
+            self.meter.bytes_in.add(object.payload.len() as u64);
+        }
+        if let Item::End { end: SubgroupEnd::Reset(code), .. } = item {
+            self.context.metrics.resets_received.add(*code);
         }
         tracing::trace!(track = %self.name, ?item, "forwarding");
         match item {
@@ -262,6 +271,11 @@ impl Ingest {
             Item::Object(_) | Item::Datagram(_) | Item::End { .. } => self.cache.push(began, item),
         }
         self.fanout.push(began, item);
+        if !self.fanout.is_empty() && !matches!(item, Item::End { .. }) {
+            let took = now().saturating_duration_since(began);
+            self.meter.fanout.observe(took);
+            self.context.metrics.fanout.observe(took);
+        }
         self.gauge_cache();
         if self.fetches.deadline().is_some() && !self.cache.is_behind() {
             self.answer_early();
@@ -303,6 +317,11 @@ impl Ingest {
         let options = writer.options();
         if self.keep == Keep::WhileOffered && self.fanout.is_empty() {
             self.priority = options.priority;
+        }
+        if self.has_looked {
+            let metrics = &self.context.metrics;
+            let is_hit = self.cache.has_start();
+            if is_hit { &metrics.cache_hits_join } else { &metrics.cache_misses_join }.add(1);
         }
         let from = match options.filter {
             Filter::AbsoluteStart(start) | Filter::AbsoluteRange(start, _) => Some(start.group),
@@ -442,6 +461,7 @@ impl Ingest {
     fn gauge_cache(&mut self) {
         let bytes = self.cache.bytes();
         let before = std::mem::replace(&mut self.cached_bytes, bytes);
+        self.meter.cache_bytes.set(bytes as u64);
         let gauge = &self.context.metrics.cache_bytes;
         gauge.add(bytes.saturating_sub(before) as u64);
         gauge.subtract(before.saturating_sub(bytes) as u64);

@@ -270,7 +270,9 @@ impl Task {
         for _ in 0..DATAGRAMS {
             let Some(datagram) = outbox.next_datagram(now()) else { break };
             // One that is too large for the path is lost, as the draft has it (draft-18 §11.3).
-            let _ = self.connection.send_datagram(datagram);
+            if !self.connection.send_datagram(datagram) {
+                outbox.datagram_lost();
+            }
         }
         // More of them, or the subscription's end, may have waited for this.
         drop(outbox);

@@ -286,6 +286,7 @@ impl Outbox {
             && let Some((_, oldest)) = self.datagrams.pop_front()
         {
             self.skip(oldest.subgroup.group, 1);
+            self.stats.dropped_datagrams += 1;
         }
         self.datagrams.push_back((now, object));
     }
@@ -343,6 +344,7 @@ impl Outbox {
         self.budget.used.fetch_sub(bytes, Ordering::Relaxed);
         if let State::Open(stream) = lane.state {
             self.resets.push((stream, code));
+            self.stats.resets.note(code);
             if let Some((_, payload)) = lane.writing.take() {
                 lost += 1;
                 self.stats.objects = self.stats.objects.saturating_sub(1);

@@ -156,6 +156,7 @@ impl Outbox {
         }
         encode_object_header(lane.previous, &header, &object, &mut head);
         lane.previous = Some(object.id);
+        self.stats.waits.note(now.saturating_duration_since(at));
         lane.writing = Some((at, object.payload.len()));
         let cost = super::cost(&object);
         self.bytes = self.bytes.saturating_sub(cost);
@@ -195,6 +196,7 @@ impl Outbox {
             }
             self.stats.objects += 1;
             self.stats.bytes += object.payload.len() as u64;
+            self.stats.waits.note(now.saturating_duration_since(at));
             let mut output = room(&mut self.head, object.properties.0.len() + object.payload.len());
             put_datagram(alias, &object, &mut output);
             let datagram = output.split().freeze();
@@ -202,6 +204,11 @@ impl Outbox {
             return Some(datagram);
         }
         None
+    }
+
+    /// The datagram that was given last did not fit the path.
+    pub(crate) fn datagram_lost(&mut self) {
+        self.stats.dropped_datagrams += 1;
     }
 
     /// PUBLISH_DONE, once it may be sent: code, words and how many streams there were.
@@ -234,6 +241,7 @@ impl Outbox {
     /// A subgroup that was handed over whole is reset, since its time was over before all of it arrived.
     pub(crate) fn timed_out_under_way(&mut self) {
         self.stats.timed_out += 1;
+        self.stats.resets.note(ResetCode::DeliveryTimeout);
     }
 
     /// When to call [`expire`](Self::expire).
