@@ -111,6 +111,8 @@ metrics! {
     cache_bytes: Gauge, "gauge", "relay_cache_bytes", "Payload and property bytes in the caches of all tracks.";
     objects_evicted: Counter, "counter", "relay_cache_evicted_objects_total", "Objects that left a cache for its bound of bytes or age.";
     new_groups: Counter, "counter", "relay_new_group_requests_total", "New groups asked of publishers for viewers.";
+    takeovers: Counter, "counter", "relay_takeovers_total", "Tracks that another publisher went on with.";
+    objects_repeated: Counter, "counter", "relay_objects_repeated_total", "Objects of a publisher that took over which were not passed on, since its predecessor's groups reached as far.";
     analytics_lost: Counter, "counter", "relay_analytics_lost_total", "Events that were not stored because the store was behind or failed.";
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use shared::{
-    event::{BroadcastId, Fact},
+    event::Fact,
     moqt::{
         DoneCode, FetchRequest, Item, Priority, Received, RequestCode, ResetCode, SubscribeOk,
         SubscribeRequest, TrackName, TrackStatusRequest, TrackWriter,
@@ -15,7 +15,7 @@ use shared::{
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::{
-    COMMANDS, Command, Context, Keep, Shelf, Track, Unwatched, Upstream, cache::Cache, fanout::Fanout,
+    COMMANDS, Command, Context, Heir, Keep, Shelf, Track, Unwatched, Upstream, cache::Cache, fanout::Fanout,
     fetches::Fetches, fill::Past, new_group::NewGroups,
 };
 use crate::{
@@ -23,8 +23,10 @@ use crate::{
     tasks::Tasks,
 };
 
+mod takeover;
 mod upstream;
 
+use takeover::{Following, Held, Seam};
 use upstream::{Flow, Renewal, renewal};
 
 /// Commands and words of viewers that are heard before the publisher's next item: nobody can hold up the
@@ -41,7 +43,8 @@ pub(crate) struct Ingest {
     name: TrackName,
     /// The track's name for people.
     label: String,
-    broadcast: BroadcastId,
+    /// Where it is taken from.
+    publisher: Heir,
     keep: Keep,
     context: Context,
     commands: mpsc::Receiver<Command>,
@@ -62,6 +65,9 @@ pub(crate) struct Ingest {
     renew_at: Option<Instant>,
     /// Where the publisher began the subscription.
     lease: Option<TrackLease>,
+    /// The publisher that is to go on.
+    following: Option<Following>,
+    seam: Seam,
     objects: u64,
     bytes: u64,
     told_objects: u64,
@@ -77,7 +83,7 @@ impl Ingest {
     /// A track and its task's state.
     pub(crate) fn new(
         name: TrackName,
-        broadcast: BroadcastId,
+        publisher: Heir,
         keep: Keep,
         context: Context,
         tasks: Tasks,
@@ -85,11 +91,11 @@ impl Ingest {
         let (sender, commands) = mpsc::channel(COMMANDS);
         context.metrics.tracks.add(1);
         let label = name.name.escape_ascii().to_string();
-        let fanout = Fanout::new(broadcast, label.clone(), &context);
+        let fanout = Fanout::new(publisher.broadcast, label.clone(), &context);
         let ingest = Self {
             name,
             label,
-            broadcast,
+            publisher,
             keep,
             commands,
             ok: SubscribeOk::default(),
@@ -106,6 +112,8 @@ impl Ingest {
             lonely_since: now(),
             renew_at: None,
             lease: None,
+            following: None,
+            seam: Seam::default(),
             objects: 0,
             bytes: 0,
             told_objects: 0,
@@ -122,9 +130,10 @@ impl Ingest {
                 Some(Flow::Local(items))
             }
             Upstream::Offered(offered) => Some(self.adopt(*offered)),
-            Upstream::Publisher(session) => {
+            Upstream::Publisher => {
                 let mut waiting = Vec::new();
-                let answer = self.subscribe(&session, &mut waiting).await;
+                let answer = self.subscribe(&shelf, &mut waiting).await;
+                let session = self.publisher.session.clone();
                 self.fetches.set_past(Past::new(session, self.name.clone(), self.context.limits.fill));
                 match answer {
                     Some(Ok(flow)) => {
@@ -182,9 +191,40 @@ impl Ingest {
                         self.orphaned(&flow, shelf)
                     }
                 },
+                answer = Self::followed(&mut self.following) => match (self.taken_over(answer), flow) {
+                    (Some(next), _) => {
+                        flow = next;
+                        Next::Go
+                    }
+                    (None, Flow::Gone { code, reason }) => {
+                        flow = Flow::Over;
+                        self.over(code, &reason, shelf)
+                    }
+                    (None, present) => {
+                        flow = present;
+                        Next::Go
+                    }
+                },
                 received = flow.next() => {
                     turn = 0;
-                    self.received(received, flow.began(), shelf)
+                    match received {
+                        Some(Received::Item(item)) => {
+                            self.item(&item, flow.began());
+                            Next::Go
+                        }
+                        ended => {
+                            let (code, reason) = match ended {
+                                Some(Received::Done { code, reason }) => (code, reason),
+                                _ => (DoneCode::InternalError, "publisher lost".to_owned()),
+                            };
+                            if self.is_continued(code, shelf) {
+                                flow = Flow::Gone { code, reason };
+                                Next::Go
+                            } else {
+                                self.over(code, &reason, shelf)
+                            }
+                        }
+                    }
                 }
                 () = until(new_group_at) => Next::Go,
                 () = until(renew_at) => {
@@ -211,27 +251,37 @@ impl Ingest {
         }
     }
 
-    fn received(&mut self, received: Option<Received>, began: Instant, shelf: &impl Shelf) -> Next {
-        let (code, reason) = match received {
-            Some(Received::Item(item)) => {
-                self.item(&item, began);
-                return Next::Go;
-            }
-            Some(Received::Done { code, reason }) => (code, reason),
-            None => (DoneCode::InternalError, "publisher lost".to_owned()),
-        };
+    /// Whether another publisher goes on with what this one ended so.
+    fn is_continued(&mut self, code: DoneCode, shelf: &impl Shelf) -> bool {
+        // Draft-18 §2.4.2: whoever has it is to be told.
+        if code == DoneCode::MalformedTrack || self.is_stopping() {
+            return false;
+        }
+        if code == DoneCode::TrackEnded {
+            shelf.ended_in_order();
+        }
+        if self.following.is_none()
+            && let Some(heir) = self.next_publisher(shelf)
+        {
+            self.follow(heir);
+        }
+        self.following.is_some()
+    }
+
+    /// The track is over for its viewers.
+    fn over(&mut self, code: DoneCode, reason: &str, shelf: &impl Shelf) -> Next {
         if code == DoneCode::TrackEnded {
             shelf.ended_in_order();
         }
         tracing::debug!(track = %self.name, %code, reason, "the track ended");
         let refusal = if code == DoneCode::MalformedTrack {
-            self.fetches.give_up(ResetCode::MalformedTrack, RequestCode::MalformedTrack, &reason);
+            self.fetches.give_up(ResetCode::MalformedTrack, RequestCode::MalformedTrack, reason);
             RequestCode::MalformedTrack
         } else {
             self.answer_early();
             RequestCode::DoesNotExist
         };
-        self.fanout.done(code, &reason);
+        self.fanout.done(code, reason);
         loop {
             while let Ok(command) = self.commands.try_recv() {
                 let refusal = match &command {
@@ -247,6 +297,14 @@ impl Ingest {
     }
 
     fn item(&mut self, item: &Item, began: Instant) {
+        match self.seam.hold(item) {
+            Held::Passed => {}
+            Held::Anew => self.begin_anew(),
+            Held::Repeated => {
+                let is_object = !matches!(item, Item::End { .. });
+                return self.context.metrics.objects_repeated.add(u64::from(is_object));
+            }
+        }
         if let Item::Object(object) | Item::Datagram(object) = item {
             self.objects += 1;
             self.bytes += object.payload.len() as u64;
@@ -282,6 +340,7 @@ impl Ingest {
             Command::Status(request) => self.status(request),
             Command::Describe(reply) => self.describe(reply),
             Command::Join(writer, seat) => self.take(writer, seat),
+            Command::Follow(heir) => self.follow(heir),
             // Taken before.
             Command::Adopt(..) => {}
             Command::End(code, reason) => {
@@ -356,11 +415,8 @@ impl Ingest {
     /// The namespace was withdrawn: what is made here ends with it, what the publisher makes when it says so.
     fn orphaned(&mut self, flow: &Flow, shelf: &impl Shelf) -> Next {
         match flow {
-            Flow::Subscribed(_) => Next::Go,
-            Flow::Local(_) => {
-                let (code, reason) = (DoneCode::SubscriptionEnded, "the room went off air".to_owned());
-                self.received(Some(Received::Done { code, reason }), now(), shelf)
-            }
+            Flow::Subscribed(_) | Flow::Gone { .. } | Flow::Over => Next::Go,
+            Flow::Local(_) => self.over(DoneCode::SubscriptionEnded, "the room went off air", shelf),
         }
     }
 
@@ -452,7 +508,7 @@ impl Ingest {
     fn tell(&mut self) {
         if !self.is_local && std::mem::replace(&mut self.told_objects, self.objects) != self.objects {
             let track = self.label.clone();
-            let (broadcast, objects, bytes) = (self.broadcast, self.objects, self.bytes);
+            let (broadcast, objects, bytes) = (self.publisher.broadcast, self.objects, self.bytes);
             self.context.recorder.record(Fact::TrackProgress { broadcast, track, objects, bytes });
         }
     }

@@ -5,7 +5,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | `ingest` | the track's task: takes items and commands |
+//! | `ingest` | the track's task: takes items and commands, and follows from publisher to publisher |
 //! | `cache` | what late joiners and fetches get (pure) |
 //! | `fanout` | the viewers of the track |
 //! | `fetches` | who wants the track's past |
@@ -18,6 +18,7 @@ use std::{
     time::Duration,
 };
 
+use shared::event::{BroadcastId, SessionId};
 use shared::moqt::{
     DoneCode, FetchRequest, Item, PublishRequest, Redirect, Refused, RequestCode, Session, SubscribeOk,
     SubscribeRequest, TrackStatusRequest, TrackWriter,
@@ -94,11 +95,19 @@ pub(crate) struct Context {
     pub(crate) is_stopping: Arc<AtomicBool>,
 }
 
+/// A publisher, for those that go on with what another published too.
+#[derive(Debug, Clone)]
+pub(crate) struct Heir {
+    pub(crate) session: Session,
+    pub(crate) owner: SessionId,
+    pub(crate) broadcast: BroadcastId,
+}
+
 /// Where a track's items come from.
 #[derive(Debug)]
 pub(crate) enum Upstream {
-    /// A subscription that is still to be made.
-    Publisher(Session),
+    /// A subscription that is still to be made at its publisher.
+    Publisher,
     /// A subscription that the publisher began, for as long as the lease is held.
     Offered(Offered),
     /// This program.
@@ -134,6 +143,8 @@ pub(crate) enum Command {
     Join(TrackWriter, Seat),
     /// Say how it stands.
     Status(TrackStatusRequest),
+    /// Take it from this publisher from now on.
+    Follow(Heir),
     /// End the track for its viewers.
     End(DoneCode, &'static str),
 }
@@ -147,7 +158,7 @@ impl Command {
             Self::Status(request) => request.reject(code, reason),
             Self::Adopt(offered) => offered.0.reject(code, reason),
             Self::Join(writer, _) => writer.done(DoneCode::InternalError, reason),
-            Self::Describe(_) | Self::End(..) => {}
+            Self::Describe(_) | Self::Follow(_) | Self::End(..) => {}
         }
     }
 
@@ -172,7 +183,7 @@ impl Command {
             Self::Status(request) => request.reject_until(code, reason, retry_after),
             Self::Adopt(offered) => offered.0.reject_until(code, reason, retry_after),
             Self::Join(writer, _) => writer.done(DoneCode::InternalError, reason),
-            Self::Describe(_) | Self::End(..) => {}
+            Self::Describe(_) | Self::Follow(_) | Self::End(..) => {}
         }
     }
 
@@ -184,7 +195,7 @@ impl Command {
             // The draft redirects no PUBLISH.
             Self::Adopt(offered) => offered.0.reject(RequestCode::DoesNotExist, reason),
             Self::Join(writer, _) => writer.done(DoneCode::InternalError, reason),
-            Self::Describe(_) | Self::End(..) => {}
+            Self::Describe(_) | Self::Follow(_) | Self::End(..) => {}
         }
     }
 }
@@ -212,6 +223,7 @@ impl Track {
             | Command::Describe(_)
             | Command::Join(..)
             | Command::Status(_)
+            | Command::Follow(_)
             | Command::End(..) => unreachable!("what was sent comes back"),
         })
     }
@@ -227,6 +239,8 @@ impl Track {
 pub(crate) trait Shelf: Send + 'static {
     /// Takes the track off, unless commands came meanwhile: then `false`.
     fn leave(&self, commands: &mpsc::Receiver<Command>) -> bool;
+    /// Who is to go on with the track where this publisher ended it or is gone.
+    fn heir(&self, owner: SessionId) -> Option<Heir>;
     /// The publisher said that the track is complete.
     fn ended_in_order(&self);
 }
