@@ -108,9 +108,13 @@ metrics! {
     objects_skipped: Counter, "counter", "relay_objects_skipped_total", "Objects let go because their viewer was behind.";
     groups_skipped: Counter, "counter", "relay_groups_skipped_total", "Groups of which something was let go because the viewer was behind.";
     objects_fetched: Counter, "counter", "relay_objects_fetched_total", "Objects sent from the cache to answer a FETCH.";
+    fetches_upstream: Counter, "counter", "relay_fetches_upstream_total", "Fetches that publishers were asked for, of what no cache has.";
+    fetches_merged: Counter, "counter", "relay_fetches_merged_total", "Fetches that got the answer which another one asked a publisher for.";
     cache_bytes: Gauge, "gauge", "relay_cache_bytes", "Payload and property bytes in the caches of all tracks.";
     objects_evicted: Counter, "counter", "relay_cache_evicted_objects_total", "Objects that left a cache for its bound of bytes or age.";
     new_groups: Counter, "counter", "relay_new_group_requests_total", "New groups asked of publishers for viewers.";
+    subscriptions_stuck: Counter, "counter", "relay_subscriptions_stuck_total", "Subscriptions ended because their viewer took nothing for --stuck.";
+    publishers_silent: Counter, "counter", "relay_publishers_silent_total", "Publishers' sessions ended because nothing was heard of them for --publisher-silence.";
     takeovers: Counter, "counter", "relay_takeovers_total", "Tracks that another publisher went on with.";
     objects_repeated: Counter, "counter", "relay_objects_repeated_total", "Objects of a publisher that took over which were not passed on, since its predecessor's groups reached as far.";
     analytics_lost: Counter, "counter", "relay_analytics_lost_total", "Events that were not stored because the store was behind or failed.";

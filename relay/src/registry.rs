@@ -114,7 +114,8 @@ impl Registry {
         tasks: Tasks,
     ) -> Arc<Self> {
         let is_stopping = Arc::new(AtomicBool::new(false));
-        let context = media::Context { limits, metrics, recorder: recorder.clone(), is_stopping };
+        let pool = media::Pool::new(limits.cache_total);
+        let context = media::Context { limits, metrics, pool, recorder: recorder.clone(), is_stopping };
         let (state, changes, moves) = (Mutex::default(), Changes::default(), Mutex::default());
         Arc::new(Self { state, changes, context, tasks, recorder, moves })
     }

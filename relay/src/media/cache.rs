@@ -128,6 +128,20 @@ impl Cache {
         }
     }
 
+    /// Lets the oldest group go, unless it is the newest too; whether it did.
+    pub(super) fn evict_older(&mut self) -> bool {
+        let oldest =
+            self.groups.first_key_value().map(|(&oldest, _)| oldest).filter(|_| self.groups.len() > 1);
+        oldest.inspect(|&oldest| self.evict(oldest)).is_some()
+    }
+
+    /// Lets all groups go.
+    pub(super) fn evict_all(&mut self) {
+        while let Some((&oldest, _)) = self.groups.first_key_value() {
+            self.evict(oldest);
+        }
+    }
+
     fn evict(&mut self, group: GroupId) {
         self.floor = self.floor.max(GroupId(group.0.saturating_add(1)));
         let floor = Location { group: self.floor, object: ObjectId(0) };

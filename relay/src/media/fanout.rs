@@ -6,7 +6,7 @@ use std::{
     pin::pin,
     sync::{Arc, atomic::AtomicBool, atomic::Ordering},
     task::{Context, Poll, Wake, Waker},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use shared::{
@@ -15,6 +15,7 @@ use shared::{
 };
 use tokio::sync::Notify;
 
+use super::stuck::Progress;
 use crate::{analytics::recorder::Recorder, metrics::Metrics, registry::Seat};
 
 /// All viewers of a track.
@@ -39,6 +40,7 @@ struct Viewer {
     writer: TrackWriter,
     is_forwarding: bool,
     counted: WriterStats,
+    progress: Progress,
     seat: Seat,
 }
 
@@ -87,7 +89,7 @@ impl Fanout {
             }
         }
         let counted = WriterStats::default();
-        let viewer = Viewer { writer, is_forwarding, counted, seat };
+        let viewer = Viewer { writer, is_forwarding, counted, progress: Progress::default(), seat };
         self.books.tell(&viewer, counted);
         self.viewers.push(viewer);
         // Its waker is left with it.
@@ -163,6 +165,22 @@ impl Fanout {
     /// Counts and writes down what was sent since the last call.
     pub(super) fn count(&mut self) {
         self.viewers.iter_mut().for_each(|viewer| self.books.count(viewer));
+    }
+
+    /// Ends subscriptions whose viewers took nothing of what waits for them for `longest`.
+    pub(super) fn end_stuck(&mut self, now: Instant, longest: Duration) {
+        let books = &self.books;
+        let stuck = self.viewers.extract_if(.., |viewer| {
+            let (sent, waiting) = (viewer.writer.stats().objects, viewer.writer.waiting());
+            viewer.progress.is_stuck(now, sent, waiting, longest)
+        });
+        for mut viewer in stuck {
+            books.count(&mut viewer);
+            books.metrics.subscriptions_stuck.add(1);
+            tracing::debug!(track = books.track, "a viewer takes nothing: its subscription ends");
+            let reason = format!("nothing was taken for {} s", longest.as_secs_f32());
+            viewer.writer.done(DoneCode::TooFarBehind, &reason);
+        }
     }
 
     /// Ends all subscriptions.

@@ -16,7 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::{
     COMMANDS, Command, Context, Heir, Keep, Shelf, Track, Unwatched, Upstream, cache::Cache, fanout::Fanout,
-    fetches::Fetches, fill::Past, new_group::NewGroups,
+    fetches::Fetches, new_group::NewGroups, past::Past,
 };
 use crate::{
     registry::{Seat, TrackLease},
@@ -36,6 +36,9 @@ const TURN: u32 = 16;
 const TICK: Duration = Duration::from_secs(1);
 /// Urgency of a track that nobody asked for yet: that of a catalog.
 const UNASKED: Priority = Priority(16);
+/// A track that is kept whoever watches, such as a catalog, may keep so many bytes though all caches together
+/// hold too many: nobody could start without it.
+const SPARED: usize = 64 << 10;
 
 /// A track's state.
 #[derive(Debug)]
@@ -321,6 +324,7 @@ impl Ingest {
         }
         self.fanout.push(began, item);
         self.gauge_cache();
+        self.spare();
         if self.fetches.deadline().is_some() && !self.cache.is_behind() {
             self.answer_early();
         }
@@ -424,7 +428,11 @@ impl Ingest {
         let now = now();
         self.cache.expire(now);
         self.gauge_cache();
+        self.spare();
         self.fanout.count();
+        if let Some(longest) = self.context.limits.stuck {
+            self.fanout.end_stuck(now, longest);
+        }
         self.tell();
         let is_kept = match self.keep {
             Keep::Always => is_open && !self.is_stopping(),
@@ -495,12 +503,29 @@ impl Ingest {
         }
     }
 
+    /// Lets go of what can be missed where all caches together hold too much.
+    fn spare(&mut self) {
+        let is_spared = self.keep == Keep::Always && self.cache.bytes() <= SPARED;
+        if is_spared || !self.context.pool.is_short() {
+            return;
+        }
+        while self.context.pool.is_short() && self.cache.evict_older() {
+            self.gauge_cache();
+        }
+        let is_unwanted = self.fanout.is_empty() && self.context.pool.is_short();
+        if is_unwanted || self.context.pool.is_full() {
+            self.cache.evict_all();
+            self.gauge_cache();
+        }
+    }
+
     fn gauge_cache(&mut self) {
         let bytes = self.cache.bytes();
         let before = std::mem::replace(&mut self.cached_bytes, bytes);
         let gauge = &self.context.metrics.cache_bytes;
         gauge.add(bytes.saturating_sub(before) as u64);
         gauge.subtract(before.saturating_sub(bytes) as u64);
+        self.context.pool.count(before, bytes);
         self.context.metrics.objects_evicted.add(self.cache.take_evicted());
     }
 
@@ -518,6 +543,7 @@ impl Drop for Ingest {
     fn drop(&mut self) {
         self.context.metrics.tracks.subtract(1);
         self.context.metrics.cache_bytes.subtract(self.cached_bytes as u64);
+        self.context.pool.count(self.cached_bytes, 0);
     }
 }
 

@@ -10,7 +10,10 @@
 //! | `fanout` | the viewers of the track |
 //! | `fetches` | who wants the track's past |
 //! | `fill` | what a fetch asks the publisher for |
+//! | `past` | one fetch there for all who ask for the same range |
 //! | `new_group` | merges and limits what viewers ask of the publisher (pure) |
+//! | `pool` | what all caches may hold together |
+//! | `stuck` | notices viewers that take nothing (pure) |
 //! | `summary` | the one track that is made here |
 
 use std::{
@@ -38,9 +41,13 @@ mod fetches;
 mod fill;
 mod ingest;
 mod new_group;
+mod past;
+mod pool;
+mod stuck;
 pub(crate) mod summary;
 
 pub(crate) use ingest::Ingest;
+pub(crate) use pool::Pool;
 
 /// Commands that may wait for a track. Past it requests are refused with EXCESSIVE_LOAD.
 const COMMANDS: usize = 1024;
@@ -50,12 +57,16 @@ const COMMANDS: usize = 1024;
 pub(crate) struct Limits {
     /// Bytes that the cache may hold.
     pub(crate) cache_bytes: usize,
+    /// Bytes that all caches may hold together.
+    pub(crate) cache_total: usize,
     /// For how long groups before the newest are kept.
     pub(crate) cache_age: Duration,
     /// For how long a track is taken from its publisher without viewers.
     pub(crate) linger: Duration,
     /// What becomes of an offered track that nobody watches.
     pub(crate) unwatched: Unwatched,
+    /// How long a viewer may take nothing of what waits; `None` for ever.
+    pub(crate) stuck: Option<Duration>,
     /// The longest that a fetch may wait for what only the publisher has.
     pub(crate) fill: Duration,
     /// The longest that a viewer may wait for a publisher.
@@ -67,7 +78,9 @@ impl Limits {
     pub(crate) fn of(config: &Config) -> Self {
         Self {
             cache_bytes: config.cache_bytes.0,
+            cache_total: config.cache_total.0,
             cache_age: config.cache_age,
+            stuck: Some(config.stuck).filter(|stuck| !stuck.is_zero()),
             linger: config.linger,
             unwatched: if config.pause_offers { Unwatched::Paused } else { Unwatched::Taken },
             rendezvous: config.rendezvous,
@@ -90,6 +103,7 @@ pub(crate) enum Unwatched {
 pub(crate) struct Context {
     pub(crate) limits: Limits,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) pool: Pool,
     pub(crate) recorder: Recorder,
     /// Whether the relay stops: what has no viewers is given back at once.
     pub(crate) is_stopping: Arc<AtomicBool>,

@@ -10,7 +10,7 @@ use shared::{
 };
 
 use super::{
-    super::{Heir, Keep, cache::Cache, fill::Past, new_group::NewGroups},
+    super::{Heir, Keep, cache::Cache, new_group::NewGroups, past::Past},
     Ingest, now, until,
     upstream::Flow,
 };

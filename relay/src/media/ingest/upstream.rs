@@ -9,7 +9,7 @@ use shared::moqt::{
 use tokio::sync::mpsc;
 
 use super::{
-    super::{Command, Heir, Keep, Shelf, Unwatched, fill::Past},
+    super::{Command, Heir, Keep, Shelf, Unwatched, past::Past},
     Ingest, Seam, now, until,
 };
 use crate::registry::TrackLease;

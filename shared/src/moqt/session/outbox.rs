@@ -403,7 +403,8 @@ impl Outbox {
         let (reset, is_at_once) = match code {
             // Draft-18 §2.4.2: immediately.
             DoneCode::MalformedTrack => (ResetCode::MalformedTrack, true),
-            DoneCode::TooFarBehind => (ResetCode::TooFarBehind, false),
+            // What waits is what was not taken: it would keep the subscription open.
+            DoneCode::TooFarBehind => (ResetCode::TooFarBehind, true),
             DoneCode::GoingAway => (ResetCode::GoingAway, false),
             DoneCode::ExcessiveLoad => (ResetCode::ExcessiveLoad, false),
             _ => (ResetCode::Cancelled, false),
@@ -461,6 +462,12 @@ impl Outbox {
     /// Whether it came to its end: streams that are still on their way go on.
     pub(crate) fn is_done(&self) -> bool {
         self.is_done
+    }
+
+    /// Objects that wait, or of which a part does.
+    pub(crate) fn waiting_objects(&self) -> usize {
+        let begun = self.lanes.values().filter(|lane| lane.writing.is_some()).count();
+        self.objects + self.datagrams.len() + begun
     }
 
     /// What was sent and skipped.

@@ -82,6 +82,10 @@ impl TrackWriter {
     pub fn is_closed(&self) -> bool {
         self.port.lock().is_closed()
     }
+    /// Objects that wait for the connection to take them, or to take the rest of them.
+    pub fn waiting(&self) -> usize {
+        self.port.lock().waiting_objects()
+    }
     /// What was sent so far.
     pub fn stats(&self) -> WriterStats {
         self.port.lock().stats()
