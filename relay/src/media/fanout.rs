@@ -171,8 +171,8 @@ impl Fanout {
     pub(super) fn end_stuck(&mut self, now: Instant, longest: Duration) {
         let books = &self.books;
         let stuck = self.viewers.extract_if(.., |viewer| {
-            let (sent, waiting) = (viewer.writer.stats().objects, viewer.writer.waiting());
-            viewer.progress.is_stuck(now, sent, waiting, longest)
+            let (taken, waiting) = viewer.writer.taken_and_waiting();
+            viewer.progress.is_stuck(now, taken, waiting, longest)
         });
         for mut viewer in stuck {
             books.count(&mut viewer);

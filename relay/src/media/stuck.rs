@@ -5,15 +5,15 @@ use std::time::{Duration, Instant};
 /// What was seen of one subscription.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
-    sent: u64,
+    taken: u64,
     /// Since when something waits and nothing was taken.
     stands_since: Option<Instant>,
 }
 
 impl Progress {
-    /// Looks at how many objects were sent so far, and how many wait; whether nothing moved for `longest`.
-    pub(super) fn is_stuck(&mut self, now: Instant, sent: u64, waiting: usize, longest: Duration) -> bool {
-        if std::mem::replace(&mut self.sent, sent) != sent || waiting == 0 {
+    /// Looks at how many objects were taken so far, and how many wait; whether nothing moved for `longest`.
+    pub(super) fn is_stuck(&mut self, now: Instant, taken: u64, waiting: usize, longest: Duration) -> bool {
+        if std::mem::replace(&mut self.taken, taken) != taken || waiting == 0 {
             self.stands_since = None;
         }
         if waiting == 0 {

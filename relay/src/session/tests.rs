@@ -28,6 +28,7 @@ const LINGER: Duration = Duration::from_secs(5);
 const RENDEZVOUS: Duration = Duration::from_secs(8);
 const FILL: Duration = Duration::from_secs(3);
 
+mod hostile;
 mod offers;
 mod prefixes;
 mod publishers;

@@ -464,10 +464,11 @@ impl Outbox {
         self.is_done
     }
 
-    /// Objects that wait, or of which a part does.
-    pub(crate) fn waiting_objects(&self) -> usize {
+    /// Objects that were handed over whole, and those of which something waits.
+    pub(crate) fn taken_and_waiting(&self) -> (u64, usize) {
         let begun = self.lanes.values().filter(|lane| lane.writing.is_some()).count();
-        self.objects + self.datagrams.len() + begun
+        let waiting = self.objects + self.datagrams.len() + begun;
+        (self.stats.objects.saturating_sub(begun as u64), waiting)
     }
 
     /// What was sent and skipped.

@@ -82,9 +82,10 @@ impl TrackWriter {
     pub fn is_closed(&self) -> bool {
         self.port.lock().is_closed()
     }
-    /// Objects that wait for the connection to take them, or to take the rest of them.
-    pub fn waiting(&self) -> usize {
-        self.port.lock().waiting_objects()
+    /// How far the subscriber is: objects that the connection took whole so far, and those of which
+    /// something waits.
+    pub fn taken_and_waiting(&self) -> (u64, usize) {
+        self.port.lock().taken_and_waiting()
     }
     /// What was sent so far.
     pub fn stats(&self) -> WriterStats {
