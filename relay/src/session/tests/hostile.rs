@@ -182,7 +182,7 @@ async fn a_viewer_that_comes_and_goes_in_a_loop_leaves_nothing_behind() {
 #[tokio::test(start_paused = true)]
 async fn a_viewer_that_takes_nothing_is_ended_as_too_far_behind() {
     let (mut world, mut bystander, _session, track, writer, mut watched) = beside(|config| {
-        config.queue_bytes = ByteCount(256 << 10);
+        config.queue_bytes = ByteCount(1 << 20);
     })
     .await;
     let stuck = world.viewer().await;
@@ -193,9 +193,9 @@ async fn a_viewer_that_takes_nothing_is_ended_as_too_far_behind() {
         assert_eq!(next(&mut watched).await, Ok((1, id)));
     }
     writer.push(end(1));
-    for group in 2..4 {
-        writer.push(object(group, 0, 60_000));
-        assert_eq!(next(&mut watched).await, Ok((group, 0)));
+    for id in 0..10 {
+        writer.push(object(2, id, 60_000));
+        assert_eq!(next(&mut watched).await, Ok((2, id)));
     }
     for _ in 0..8 {
         tokio::time::sleep(Duration::from_secs(1)).await;
