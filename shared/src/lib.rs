@@ -9,6 +9,7 @@
 //! | [`loc`] | frame <-> MoQT object |
 //! | [`catalog`] | the MSF catalog |
 //! | [`event`] | the analytics vocabulary |
+//! | [`room`] | the interaction vocabulary |
 //! | [`naming`] | every namespace and track name |
 //! | [`folder`] | folders that programs write to |
 
@@ -20,4 +21,5 @@ pub mod media;
 pub mod moqt;
 pub mod naming;
 pub mod qlog;
+pub mod room;
 pub mod transport;

@@ -9,7 +9,7 @@ use moqtap_codec::{
         message::{ControlMessage, FetchOk, FetchPayload},
     },
 };
-use tests::world::{Over, World};
+use tests::world::World;
 
 use super::{
     client::{Client, TRANSPORTS},

@@ -26,7 +26,7 @@ mod offer;
 mod send;
 
 use lane::{Lane, State};
-pub(crate) use send::Next;
+pub(crate) use send::{Moves, Next};
 
 /// Bytes that may wait for one subscriber, unless its session's limits say otherwise; so below.
 pub(crate) const MAX_BYTES: usize = 4 << 20;
@@ -252,7 +252,7 @@ impl Outbox {
         }
         lane.subgroup.from_first &= !lane.is_broken;
         let cost = cost(&object);
-        if lane.queue.is_empty() {
+        if lane.state == State::Waiting && lane.queue.is_empty() {
             self.reorder = true;
         }
         lane.queue.push_back((now, object));

@@ -12,6 +12,20 @@ mod filter;
 mod model;
 mod timeout;
 
+impl Outbox {
+    fn take_dirty(&mut self) -> Vec<u64> {
+        let mut dirty = Vec::new();
+        self.move_dirty(&mut dirty);
+        dirty
+    }
+
+    fn take_orders(&mut self) -> Vec<(u64, i32)> {
+        let mut orders = Vec::new();
+        self.move_orders(&mut orders);
+        orders
+    }
+}
+
 /// An outbox with the streams that a driver would open for it.
 struct Rig {
     now: Instant,
