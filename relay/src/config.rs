@@ -93,9 +93,32 @@ pub struct Config {
     #[arg(long, env = "RELAY_CACHE_BYTES", value_name = "BYTES", default_value = "16M")]
     pub cache_bytes: ByteCount,
 
+    /// Bytes that the caches of all tracks may hold together; older groups and tracks that nobody watches are
+    /// let go first
+    #[arg(long, env = "RELAY_CACHE_TOTAL", value_name = "BYTES", default_value = "512M")]
+    pub cache_total: ByteCount,
+
     /// For how long the groups of a track are kept; the newest always is
     #[arg(long, env = "RELAY_CACHE_AGE", value_name = "TIME", default_value = "10s", value_parser = value::duration)]
     pub cache_age: Duration,
+
+    /// Bytes that may wait for one subscription; a viewer that is behind by more skips to the newest group
+    #[arg(long, env = "RELAY_QUEUE_BYTES", value_name = "BYTES", default_value = "4M")]
+    pub queue_bytes: ByteCount,
+
+    /// Subgroups that may be under way to one subscription; past it the viewer skips to the newest group
+    #[arg(long, env = "RELAY_QUEUE_SUBGROUPS", value_name = "N", default_value = "1024")]
+    pub queue_subgroups: usize,
+
+    /// For how long a viewer may take nothing of what waits for it before its subscription is ended
+    /// (TOO_FAR_BEHIND); 0s for ever
+    #[arg(long, env = "RELAY_STUCK", value_name = "TIME", default_value = "10s", value_parser = value::duration)]
+    pub stuck: Duration,
+
+    /// For how long a publisher may be silent before its connection is ended; it is asked for an answer
+    /// meanwhile. 0s leaves it to QUIC's idle timeout of 10 s, which viewers have
+    #[arg(long, env = "RELAY_PUBLISHER_SILENCE", value_name = "TIME", default_value = "2500ms", value_parser = value::duration)]
+    pub publisher_silence: Duration,
 
     /// For how long a track is still taken from its publisher after its last viewer left
     #[arg(long, env = "RELAY_LINGER", value_name = "TIME", default_value = "10s", value_parser = value::duration)]
@@ -178,7 +201,12 @@ impl Config {
             max_connections: 2000,
             max_enumerated: 1000,
             cache_bytes: ByteCount(16 << 20),
+            cache_total: ByteCount(512 << 20),
             cache_age: Duration::from_secs(10),
+            queue_bytes: ByteCount(4 << 20),
+            queue_subgroups: 1024,
+            stuck: Duration::from_secs(10),
+            publisher_silence: Duration::from_millis(2500),
             linger: Duration::from_secs(10),
             pause_offers: false,
             rendezvous: Duration::from_secs(10),

@@ -181,9 +181,15 @@ metrics! {
     cache_hits_fetch: Counter, "counter", "relay_cache_hits_total"{request = "fetch"}, "Requests that the cache had all for: a late joiner the newest group from its first object, a fetch its whole range.";
     cache_misses_join: Counter, "counter", "relay_cache_misses_total"{request = "subscribe"}, "Requests that the cache lacked something for.";
     cache_misses_fetch: Counter, "counter", "relay_cache_misses_total"{request = "fetch"}, "Requests that the cache lacked something for.";
+    fetches_upstream: Counter, "counter", "relay_fetches_upstream_total", "Fetches that publishers were asked for, of what no cache has.";
+    fetches_merged: Counter, "counter", "relay_fetches_merged_total", "Fetches that got the answer which another one asked a publisher for.";
     cache_bytes: Gauge, "gauge", "relay_cache_bytes", "Payload and property bytes in the caches of all tracks.";
     objects_evicted: Counter, "counter", "relay_cache_evicted_objects_total", "Objects that left a cache for its bound of bytes or age.";
     new_groups: Counter, "counter", "relay_new_group_requests_total", "New groups asked of publishers for viewers.";
+    subscriptions_stuck: Counter, "counter", "relay_subscriptions_stuck_total", "Subscriptions ended because their viewer took nothing for --stuck.";
+    publishers_silent: Counter, "counter", "relay_publishers_silent_total", "Publishers' sessions ended because nothing was heard of them for --publisher-silence.";
+    takeovers: Counter, "counter", "relay_takeovers_total", "Tracks that another publisher went on with.";
+    objects_repeated: Counter, "counter", "relay_objects_repeated_total", "Objects of a publisher that took over which were not passed on, since its predecessor's groups reached as far.";
     analytics_lost: Counter, "counter", "relay_analytics_lost_total", "Events that were not stored because the store was behind or failed.";
 }
 

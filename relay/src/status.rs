@@ -47,6 +47,7 @@ pub(crate) struct Observer {
     began: (Instant, SystemTime),
     max_connections: usize,
     cache_bytes: u64,
+    cache_total: u64,
     window: Mutex<Window>,
 }
 
@@ -176,6 +177,7 @@ impl Observer {
             began: (Instant::now(), SystemTime::now()),
             max_connections: config.max_connections,
             cache_bytes: config.cache_bytes.0 as u64,
+            cache_total: config.cache_total.0 as u64,
             window: Mutex::default(),
         };
         observer.look();
@@ -285,7 +287,7 @@ impl Observer {
             rooms_total: rooms.len(),
             cache: CacheStatus {
                 bytes: metrics.cache_bytes.value(),
-                bound_bytes: self.cache_bytes.saturating_mul(tracks_total as u64),
+                bound_bytes: self.cache_bytes.saturating_mul(tracks_total as u64).min(self.cache_total),
                 track_bound_bytes: self.cache_bytes,
                 fullest_track_bytes: tracks.iter().map(|track| track.cache_bytes).max().unwrap_or(0),
                 hits: metrics.cache_hits_join.value() + metrics.cache_hits_fetch.value(),

@@ -82,6 +82,14 @@ impl World {
         &mut self.relay
     }
 
+    /// Waits until the relay says this on standard error.
+    ///
+    /// # Errors
+    /// With what it said, where it does not.
+    pub fn relay_says(&self, text: &str) -> Result<String> {
+        self.relay.error_line(text, PATIENCE)
+    }
+
     /// Where the relay listens for MoQT.
     pub fn moqt(&self) -> SocketAddr {
         self.moqt

@@ -6,7 +6,7 @@ use std::{
     pin::pin,
     sync::{Arc, atomic::AtomicBool, atomic::Ordering},
     task::{Context, Poll, Wake, Waker},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use shared::{
@@ -15,6 +15,7 @@ use shared::{
 };
 use tokio::sync::Notify;
 
+use super::stuck::Progress;
 use crate::{
     analytics::recorder::Recorder,
     metrics::{Metrics, TrackCounters},
@@ -44,6 +45,7 @@ struct Viewer {
     writer: TrackWriter,
     is_forwarding: bool,
     counted: WriterStats,
+    progress: Progress,
     seat: Seat,
 }
 
@@ -97,7 +99,7 @@ impl Fanout {
             }
         }
         let counted = WriterStats::default();
-        let viewer = Viewer { writer, is_forwarding, counted, seat };
+        let viewer = Viewer { writer, is_forwarding, counted, progress: Progress::default(), seat };
         self.books.tell(&viewer, counted);
         self.viewers.push(viewer);
         // Its waker is left with it.
@@ -174,6 +176,22 @@ impl Fanout {
     pub(super) fn count(&mut self) {
         self.viewers.iter_mut().for_each(|viewer| self.books.count(viewer));
         self.books.counters.viewers.set(self.viewers.len() as u64);
+    }
+
+    /// Ends subscriptions whose viewers took nothing of what waits for them for `longest`.
+    pub(super) fn end_stuck(&mut self, now: Instant, longest: Duration) {
+        let books = &self.books;
+        let stuck = self.viewers.extract_if(.., |viewer| {
+            let (taken, waiting) = viewer.writer.taken_and_waiting();
+            viewer.progress.is_stuck(now, taken, waiting, longest)
+        });
+        for mut viewer in stuck {
+            books.count(&mut viewer);
+            books.metrics.subscriptions_stuck.add(1);
+            tracing::debug!(track = books.track, "a viewer takes nothing: its subscription ends");
+            let reason = format!("nothing was taken for {} s", longest.as_secs_f32());
+            viewer.writer.done(DoneCode::TooFarBehind, &reason);
+        }
     }
 
     /// Ends all subscriptions.

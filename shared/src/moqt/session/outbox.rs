@@ -405,7 +405,8 @@ impl Outbox {
         let (reset, is_at_once) = match code {
             // Draft-18 §2.4.2: immediately.
             DoneCode::MalformedTrack => (ResetCode::MalformedTrack, true),
-            DoneCode::TooFarBehind => (ResetCode::TooFarBehind, false),
+            // What waits is what was not taken: it would keep the subscription open.
+            DoneCode::TooFarBehind => (ResetCode::TooFarBehind, true),
             DoneCode::GoingAway => (ResetCode::GoingAway, false),
             DoneCode::ExcessiveLoad => (ResetCode::ExcessiveLoad, false),
             _ => (ResetCode::Cancelled, false),
@@ -463,6 +464,13 @@ impl Outbox {
     /// Whether it came to its end: streams that are still on their way go on.
     pub(crate) fn is_done(&self) -> bool {
         self.is_done
+    }
+
+    /// Objects that were handed over whole, and those of which something waits.
+    pub(crate) fn taken_and_waiting(&self) -> (u64, usize) {
+        let begun = self.lanes.values().filter(|lane| lane.writing.is_some()).count();
+        let waiting = self.objects + self.datagrams.len() + begun;
+        (self.stats.objects.saturating_sub(begun as u64), waiting)
     }
 
     /// What was sent and skipped.
