@@ -7,7 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use base64::{Engine, engine::general_purpose as base64};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use ring::{
     hmac,
     rand::{SecureRandom, SystemRandom},
@@ -227,21 +230,21 @@ fn pem(text: &str, label: &str) -> Option<Vec<u8>> {
     let (_, after) = text.split_once(&format!("-----BEGIN {label}-----"))?;
     let (body, _) = after.split_once(&format!("-----END {label}-----"))?;
     let joined: String = body.split_whitespace().collect();
-    base64::STANDARD.decode(joined).ok()
+    STANDARD.decode(joined).ok()
 }
 
 /// 32 random bytes as text.
 fn random_text() -> Result<String, KeyError> {
     let mut bytes = [0; 32];
     SystemRandom::new().fill(&mut bytes).map_err(|_| KeyError::Random)?;
-    Ok(base64::URL_SAFE_NO_PAD.encode(bytes))
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
 /// A new name of 16 random characters, for viewers and tokens.
 pub(super) fn random_name() -> Result<String, KeyError> {
     let mut bytes = [0; 12];
     SystemRandom::new().fill(&mut bytes).map_err(|_| KeyError::Random)?;
-    Ok(base64::URL_SAFE_NO_PAD.encode(bytes))
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
 #[cfg(test)]
@@ -298,9 +301,17 @@ mod tests {
     #[test]
     fn what_is_no_key_is_refused() {
         let folder = tempfile::tempdir().expect("a folder");
-        for text in ["", "short", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", &"x".repeat(65 << 10)] {
+        for text in [
+            "",
+            "short",
+            "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----",
+            &"x".repeat(65 << 10),
+        ] {
             let path = file(folder.path(), text);
-            assert!(matches!(Keys::load(folder.path(), Some(&path)), Err(KeyError::Unknown { .. })), "{text:.20}");
+            assert!(
+                matches!(Keys::load(folder.path(), Some(&path)), Err(KeyError::Unknown { .. })),
+                "{text:.20}"
+            );
         }
         let missing = folder.path().join("missing");
         assert!(matches!(Keys::load(folder.path(), Some(&missing)), Err(KeyError::File { .. })));

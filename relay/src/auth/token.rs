@@ -9,11 +9,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use shared::{
     naming::Room,
-    room::{
-        Identity, Role, ViewerId,
-        identity::Standing,
-        text,
-    },
+    room::{Identity, Role, ViewerId, identity::Standing, text},
 };
 
 use super::key::{Algorithm, Keys};
@@ -110,7 +106,7 @@ struct Header {
     typ: Option<String>,
     /// Extensions that are to be understood: none is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    crit: Option<serde::de::IgnoredAny>,
+    crit: Option<serde_json::Value>,
 }
 
 /// Signs claims.
@@ -140,8 +136,8 @@ pub(crate) fn open<T: DeserializeOwned>(keys: &Keys, text: &[u8]) -> Result<T, T
     let (header, claims) = signed.split_once('.').ok_or(shape.clone())?;
     let decode = |part: &str| BASE64.decode(part).map_err(|_| shape.clone());
     let (header, claims, signature) = (decode(header)?, decode(claims)?, decode(signature)?);
-    let header: Header =
-        serde_json::from_slice(&header).map_err(|_| TokenError::Malformed("its header is no JSON with alg"))?;
+    let header: Header = serde_json::from_slice(&header)
+        .map_err(|_| TokenError::Malformed("its header is no JSON with alg"))?;
     let algorithm = [Algorithm::Hs256, Algorithm::EdDsa].into_iter().find(|known| known.name() == header.alg);
     let algorithm = algorithm.ok_or(TokenError::Malformed("its alg is neither HS256 nor EdDSA"))?;
     if header.crit.is_some() {
@@ -174,8 +170,7 @@ pub(crate) fn verify(keys: &Keys, text: &[u8], now: Seconds) -> Result<Grant, To
             .map_err(|_| TokenError::Malformed("its name cannot be shown, or has more than 24 characters"))?,
         None => claims.sub.to_string().chars().take(MAX_NAME).collect(),
     };
-    let identity =
-        Identity { room, viewer: claims.sub, name, role: claims.role, standing: claims.standing };
+    let identity = Identity { room, viewer: claims.sub, name, role: claims.role, standing: claims.standing };
     Ok(Grant { identity, until, made: claims.iat.unwrap_or(Seconds(0)), token: claims.jti })
 }
 
