@@ -9,6 +9,7 @@
 //! | `session` | driver: one task per connection |
 //! | `registry` | who publishes what, who watches what |
 //! | `media` | ingest -> cache -> fanout |
+//! | `auth` | who may do what: tokens, and what they allow |
 //! | `analytics` | recorder -> store -> report |
 //! | `http` | the viewer page, the certificate's hash, health; for operators status and counters |
 //! | `metrics` | the counters |
@@ -16,6 +17,7 @@
 //! | `process` | what the program takes of its machine |
 
 mod analytics;
+mod auth;
 mod certificate;
 mod clock;
 pub mod config;
@@ -31,6 +33,7 @@ mod status;
 mod tasks;
 
 pub use analytics::store::StoreError;
+pub use auth::{KeyError, TokenCommandError, token};
 pub use config::Config;
 pub use embedded::Embedded;
 pub use serve::{Running, StartError, serve};
