@@ -13,8 +13,12 @@ pub(super) const UNI: u64 = 0x54;
 pub(super) const BI: u64 = 0x41;
 /// Setting, value: CONNECT with a protocol, datagrams, WebTransport as drafts 2 and 7 name it.
 const OFFERED: [(u64, u64); 4] = [(0x08, 1), (0x33, 1), (0x2b60_3742, 1), (0xc671_706a, 1)];
-/// `:status 200` in QPACK's static table, as an indexed field line.
-const STATUS_200: u8 = 0xc0 | 25;
+/// `:status 200` in QPACK's static table (RFC 9204 appendix A).
+const STATUS_200: usize = 25;
+/// Where `:status` is in it.
+const STATUS: [std::ops::RangeInclusive<usize>; 2] = [24..=28, 63..=71];
+/// `200` in Huffman coding (RFC 7541 appendix B).
+const HUFFMAN_200: [u8; 2] = [0x10, 0x01];
 
 /// The first bytes of our control stream.
 pub(super) fn control() -> Bytes {
@@ -62,9 +66,61 @@ pub(super) fn is_granted(input: &[u8]) -> Option<bool> {
         let payload = rest.get(..length)?;
         rest = &rest[length..];
         if kind == HEADERS {
-            return Some(payload.get(2) == Some(&STATUS_200));
+            return Some(says_200(payload).unwrap_or(false));
         }
     }
+}
+
+/// Whether a field section says `:status 200`; `None` where it cannot be read.
+fn says_200(section: &[u8]) -> Option<bool> {
+    // Required insert count and base: there is no dynamic table.
+    let mut rest = section.get(2..)?;
+    while let Some(&first) = rest.first() {
+        if first & 0x80 != 0 {
+            if take_prefixed(6, &mut rest)? == STATUS_200 && first & 0x40 != 0 {
+                return Some(true);
+            }
+        } else if first & 0x40 != 0 {
+            let name = take_prefixed(4, &mut rest)?;
+            let value = take_text(7, &mut rest)?;
+            if first & 0x10 != 0 && STATUS.iter().any(|places| places.contains(&name)) {
+                return Some(value == b"200" || value == HUFFMAN_200);
+            }
+        } else {
+            let name = take_text(3, &mut rest)?;
+            let value = take_text(7, &mut rest)?;
+            if name == b":status" {
+                return Some(value == b"200" || value == HUFFMAN_200);
+            }
+        }
+    }
+    Some(false)
+}
+
+/// A text as its bytes are, after its length with a prefix of `bits`.
+fn take_text<'a>(bits: u32, input: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let length = take_prefixed(bits, input)?;
+    let text = input.get(..length)?;
+    *input = &input[length..];
+    Some(text)
+}
+
+/// An integer with a prefix of `bits` (RFC 9204 §4.1.1).
+fn take_prefixed(bits: u32, input: &mut &[u8]) -> Option<usize> {
+    let most = (1usize << bits) - 1;
+    let (first, mut rest) = input.split_first()?;
+    let mut value = usize::from(*first) & most;
+    let mut shift = 0;
+    while value >= most && shift <= 28 {
+        let (next, after) = rest.split_first()?;
+        value += usize::from(next & 0x7f) << shift;
+        (rest, shift) = (after, shift + 7);
+        if next & 0x80 == 0 {
+            break;
+        }
+    }
+    *input = rest;
+    Some(value)
 }
 
 /// What goes before the first byte of a stream of session `session`.
@@ -141,6 +197,11 @@ mod tests {
         assert_eq!(is_granted(&granted), Some(true));
         assert_eq!(is_granted(&granted[..7]), None);
         assert_eq!(is_granted(&[0x01, 0x03, 0x00, 0x00, 0xdb]), Some(false));
+        // By its name's place in the table, and by its letters.
+        let by_place = [&[0x01, 0x08, 0, 0, 0x5f, 0x09, 0x03][..], b"200"].concat();
+        assert_eq!(is_granted(&by_place), Some(true));
+        let by_letters = [&[0x01, 0x0f, 0, 0, 0x27, 0x00][..], b":status", &[0x03], b"404"].concat();
+        assert_eq!(is_granted(&by_letters), Some(false));
     }
 
     #[test]
