@@ -111,6 +111,18 @@ metrics! {
     cache_bytes: Gauge, "gauge", "relay_cache_bytes", "Payload and property bytes in the caches of all tracks.";
     objects_evicted: Counter, "counter", "relay_cache_evicted_objects_total", "Objects that left a cache for its bound of bytes or age.";
     new_groups: Counter, "counter", "relay_new_group_requests_total", "New groups asked of publishers for viewers.";
+    rooms: Gauge, "gauge", "relay_rooms", "Rooms that take what viewers say, or tell them of it.";
+    voices: Gauge, "gauge", "relay_room_voices", "Sessions that may speak in a room.";
+    sayings_accepted: Counter, "counter", "relay_room_sayings_total"{"outcome=\"accepted\""}, "What viewers said, by what came of it: applied, refused with a reason, answered as before, or let go unread.";
+    sayings_refused: Counter, "counter", "relay_room_sayings_total"{"outcome=\"refused\""}, "What viewers said, by what came of it: applied, refused with a reason, answered as before, or let go unread.";
+    sayings_repeated: Counter, "counter", "relay_room_sayings_total"{"outcome=\"repeated\""}, "What viewers said, by what came of it: applied, refused with a reason, answered as before, or let go unread.";
+    sayings_ignored: Counter, "counter", "relay_room_sayings_total"{"outcome=\"ignored\""}, "What viewers said, by what came of it: applied, refused with a reason, answered as before, or let go unread.";
+    busy_likes: Counter, "counter", "relay_room_busy_total"{"class=\"like\""}, "What was refused because the whole room was too busy, by what it was.";
+    busy_danmaku: Counter, "counter", "relay_room_busy_total"{"class=\"danmaku\""}, "What was refused because the whole room was too busy, by what it was.";
+    busy_chat: Counter, "counter", "relay_room_busy_total"{"class=\"chat\""}, "What was refused because the whole room was too busy, by what it was.";
+    busy_questions: Counter, "counter", "relay_room_busy_total"{"class=\"question\""}, "What was refused because the whole room was too busy, by what it was.";
+    busy_others: Counter, "counter", "relay_room_busy_total"{"class=\"moderator\""}, "What was refused because the whole room was too busy, by what it was.";
+    room_lost: Counter, "counter", "relay_room_records_lost_total", "Interactions and moderation acts that were not stored because the store was behind or failed.";
     analytics_lost: Counter, "counter", "relay_analytics_lost_total", "Events that were not stored because the store was behind or failed.";
 }
 

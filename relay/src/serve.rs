@@ -24,13 +24,14 @@ use crate::{
     Config, StoreError,
     analytics::{
         recorder::{Recorder, now},
-        store::{Store, Writer},
+        store::{self, Keeping, Store, Writer},
     },
     certificate::{self, Keeper, Origin, Shown},
     http::{self, Listener, Site},
     media::Limits,
     metrics::Metrics,
     registry::Registry,
+    room::{self, Rooms},
     session::{self, Relay},
     tasks::Tasks,
 };
@@ -112,6 +113,7 @@ pub struct Running {
     services: JoinSet<()>,
     tracks: Tasks,
     writer: Writer,
+    keeping: Keeping,
     qlog: Option<qlog::Folder>,
     folder: Folder,
 }
@@ -133,6 +135,8 @@ pub async fn serve(config: Config) -> Result<Running, StartError> {
     let store = Store::open(&config.data, now())?;
 
     let (recorder, writer) = Recorder::start(store, Arc::clone(&metrics)).map_err(StartError::Thread)?;
+    let (records, keeping) = store::Rooms::open(&config.data, Arc::clone(&metrics))?;
+    let bans = records.bans()?;
     let limits = Limits::of(&config);
     let tracks = Tasks::default();
     let registry = Registry::new(limits, Arc::clone(&metrics), recorder.clone(), tracks.clone());
@@ -145,7 +149,8 @@ pub async fn serve(config: Config) -> Result<Running, StartError> {
         metrics: Arc::clone(&metrics),
         registry: Arc::clone(&registry),
     };
-    let relay = Arc::new(Relay::new(&config, registry, metrics, recorder, stop));
+    let room = Rooms::new(&registry, tracks.clone(), room::Keeper::new(records), bans);
+    let relay = Arc::new(Relay::new(&config, registry, room, metrics, recorder, stop));
 
     let mut connections = JoinSet::new();
     connections.spawn(session::accept(Arc::clone(&server), Arc::clone(&relay)));
@@ -168,6 +173,7 @@ pub async fn serve(config: Config) -> Result<Running, StartError> {
         services,
         tracks,
         writer,
+        keeping,
         qlog,
         folder,
     })
@@ -241,6 +247,7 @@ impl Running {
         self.stopping.send_replace(true);
         let left = async { while self.connections.join_next().await.is_some() {} };
         if tokio::time::timeout(self.relay.drain(), left).await.is_err() {
+            self.relay.room().end_all(DoneCode::GoingAway, "the relay stops");
             self.relay.registry().end_all(DoneCode::GoingAway, "the relay stops");
             let left = async { while self.connections.join_next().await.is_some() {} };
             let _ = tokio::time::timeout(FAREWELL, left).await;
@@ -250,12 +257,15 @@ impl Running {
         let gone = async { while self.connections.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(PATIENCE, gone).await;
         self.connections.shutdown().await;
+        self.relay.room().end_all(DoneCode::GoingAway, "the relay stops");
         self.tracks.finish(FAREWELL).await;
         self.services.shutdown().await;
         let writer = self.writer;
         let qlog = self.qlog;
+        let keeping = self.keeping;
         let write = move || {
             writer.stop();
+            keeping.stop();
             qlog.inspect(qlog::Folder::finish);
         };
         let _ = tokio::task::spawn_blocking(write).await;

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     future::Future,
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -32,9 +33,11 @@ use crate::{
     config::Successor,
     metrics::{Counted, Metrics},
     registry::Registry,
+    room::{Pass, Rooms, Voice},
 };
 
 mod tracks;
+mod voices;
 
 /// Subscriptions of one session at one time; further ones are refused.
 const MAX_SUBSCRIPTIONS: usize = 256;
@@ -53,6 +56,7 @@ const GRACE: Duration = Duration::from_millis(400);
 #[derive(Debug)]
 pub(crate) struct Relay {
     registry: Arc<Registry>,
+    room: Arc<Rooms>,
     metrics: Arc<Metrics>,
     recorder: Recorder,
     rooms: Vec<Room>,
@@ -69,12 +73,14 @@ impl Relay {
     pub(crate) fn new(
         config: &Config,
         registry: Arc<Registry>,
+        room: Arc<Rooms>,
         metrics: Arc<Metrics>,
         recorder: Recorder,
         stop: watch::Receiver<bool>,
     ) -> Self {
         Self {
             registry,
+            room,
             metrics,
             recorder,
             rooms: config.rooms.clone(),
@@ -90,6 +96,11 @@ impl Relay {
 
     pub(crate) fn registry(&self) -> &Arc<Registry> {
         &self.registry
+    }
+
+    /// The rooms in which viewers speak.
+    pub(crate) fn room(&self) -> &Arc<Rooms> {
+        &self.room
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {
@@ -198,7 +209,7 @@ async fn set_up_and_run(incoming: Incoming, relay: &Arc<Relay>) -> Result<(), Se
 
 /// Serves a connection until its session is over.
 pub(crate) async fn run(connection: Connection, relay: &Arc<Relay>) -> Result<(), moqt::SessionError> {
-    let kind = connection.kind();
+    let (kind, address) = (connection.kind(), connection.remote_addr().ip());
     let (session, requests) = moqt::start(connection, moqt::Config::new(Role::Server)).await?;
     let _open = Counted::new(&relay.metrics, Metrics::sessions(kind));
     let id = SessionId(relay.sessions.fetch_add(1, Ordering::Relaxed) + 1);
@@ -207,6 +218,9 @@ pub(crate) async fn run(connection: Connection, relay: &Arc<Relay>) -> Result<()
     let mut peer = Peer {
         id,
         kind,
+        address,
+        pass: relay.room.door().enter(id, session.clone(), address),
+        voices: BTreeMap::new(),
         session,
         relay: Arc::clone(relay),
         subscriptions: Arc::new(Semaphore::new(MAX_SUBSCRIPTIONS)),
@@ -227,6 +241,11 @@ pub(crate) async fn run(connection: Connection, relay: &Arc<Relay>) -> Result<()
 struct Peer {
     id: SessionId,
     kind: Kind,
+    address: IpAddr,
+    /// Its way in and out of rooms.
+    pass: Pass,
+    /// Where it speaks.
+    voices: BTreeMap<Room, Arc<Voice>>,
     session: Session,
     relay: Arc<Relay>,
     subscriptions: Arc<Semaphore>,
@@ -286,10 +305,17 @@ impl Peer {
     fn request(&mut self, request: Request) {
         match request {
             Request::Subscribe(request) => {
+                let Some(request) = self.subscribe_in_room(request) else { return };
                 match self.admit(&request.track().namespace, &self.subscriptions) {
                     Ok(permit) => self.relay.registry.subscribe(request, self.id, permit),
                     Err((code, reason)) => request.reject(code, &reason),
                 }
+            }
+            Request::Fetch(request) if Room::feed_of(request.track()).is_some() => {
+                self.fetch_in_room(request);
+            }
+            Request::TrackStatus(request) if Room::feed_of(request.track()).is_some() => {
+                self.status_in_room(request);
             }
             Request::Fetch(request) => match self.admit(&request.track().namespace, &self.fetches) {
                 Ok(permit) => self.relay.registry.fetch(request, permit),
@@ -299,8 +325,14 @@ impl Peer {
                 Ok(permit) => self.relay.registry.status(request, permit),
                 Err((code, reason)) => request.reject(code, &reason),
             },
-            Request::Publish(request) => self.offer(request),
-            Request::PublishNamespace(request) => self.publish(request),
+            Request::Publish(request) => match Room::viewer_of(&request.track().namespace) {
+                Some(viewer) => self.speak(request, viewer),
+                None => self.offer(request),
+            },
+            Request::PublishNamespace(request) => match Room::viewer_of(request.namespace()) {
+                Some(viewer) => self.speak_in_namespace(request, viewer),
+                None => self.publish(request),
+            },
             Request::SubscribeNamespace(request) => self.watch(request),
             Request::SubscribeTracks(request) => self.collect(request),
             // Dropping it refuses it.

@@ -10,6 +10,7 @@
 //! | `fanout` | the viewers of the track |
 //! | `fetches` | who wants the track's past |
 //! | `fill` | what a fetch asks the publisher for |
+//! | `local` | a track that is made here, with the same cache and the same fan-out |
 //! | `new_group` | merges and limits what viewers ask of the publisher (pure) |
 //! | `summary` | the one track that is made here |
 
@@ -36,10 +37,12 @@ mod fanout;
 mod fetches;
 mod fill;
 mod ingest;
+mod local;
 mod new_group;
 pub(crate) mod summary;
 
 pub(crate) use ingest::Ingest;
+pub(crate) use local::{Held, Local};
 
 /// Commands that may wait for a track. Past it requests are refused with EXCESSIVE_LOAD.
 const COMMANDS: usize = 1024;

@@ -409,7 +409,7 @@ impl Room {
                         media,
                         from,
                         kind,
-                        say: id,
+                        say: Some(id),
                         subject,
                         detail,
                     }));
@@ -741,7 +741,7 @@ impl Room {
             let (kind, detail) = detail;
             let (media, subject) = (done.media, Some(id.0));
             // The number that its sender gave it was answered already.
-            let said = Said { at: now, media, from: author, kind, say: SayId(0), subject, detail };
+            let said = Said { at: now, media, from: author, kind, say: None, subject, detail };
             self.feeds.keep(Kept::Said(said));
         }
         self.feeds.act(now, by, "approve", Some(to), act);

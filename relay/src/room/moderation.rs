@@ -246,7 +246,7 @@ impl Moderation {
 
     /// Whether somebody is not let in.
     pub(super) fn is_banned(&self, viewer: &ViewerId, role: Role, address: IpAddr) -> bool {
-        is_among(self.banned.values(), viewer, role, address)
+        is_among(self.banned.values(), Some((viewer, role)), address)
     }
 
     /// Everybody who is banned, as moderators see them.
@@ -260,14 +260,18 @@ impl Moderation {
     }
 }
 
-/// Whether one of these bans hits somebody. No address bans a moderator: they may sit beside whom they ban.
-fn is_among<'a>(
+/// Whether one of these bans hits somebody, or a watcher that did not say who it is. No address bans a
+/// moderator: they may sit beside whom they ban.
+pub(super) fn is_among<'a>(
     mut bans: impl Iterator<Item = &'a Ban>,
-    viewer: &ViewerId,
-    role: Role,
+    who: Option<(&ViewerId, Role)>,
     address: IpAddr,
 ) -> bool {
-    bans.any(|ban| ban.banned.viewer == *viewer || !role.moderates() && ban.addresses.contains(&address))
+    let is_exempt = who.is_some_and(|(_, role)| role.moderates());
+    bans.any(|ban| {
+        who.is_some_and(|(viewer, _)| ban.banned.viewer == *viewer)
+            || !is_exempt && ban.addresses.contains(&address)
+    })
 }
 
 /// Whether one role may act on somebody with another: on those below.

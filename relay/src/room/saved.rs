@@ -48,8 +48,8 @@ pub struct Said {
     pub from: Speaker,
     /// Its `kind`.
     pub kind: &'static str,
-    /// The number that its sender gave it.
-    pub say: SayId,
+    /// The number that its sender gave it; `None` where that was answered before.
+    pub say: Option<SayId>,
     /// The number of the message, question or poll that it is or is about.
     pub subject: Option<u64>,
     /// What was said, in JSON: for chat the message as everybody saw it.

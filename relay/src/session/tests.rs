@@ -1,5 +1,7 @@
 //! A relay with publishers and viewers on connections in memory, on a clock that the tests move.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use shared::{
     moqt::{
@@ -19,6 +21,7 @@ use crate::{
     analytics::{recorder::now, store::Store},
     config::ByteCount,
     media::Limits,
+    room,
     tasks::Tasks,
 };
 
@@ -31,6 +34,7 @@ const FILL: Duration = Duration::from_secs(3);
 mod offers;
 mod prefixes;
 mod tracks;
+mod voices;
 
 struct World {
     relay: Arc<Relay>,
@@ -61,9 +65,11 @@ impl World {
         };
         change(&mut config);
         let limits = Limits::of(&config);
-        let registry = Registry::new(limits, Arc::clone(&metrics), recorder.clone(), Tasks::default());
+        let tasks = Tasks::default();
+        let registry = Registry::new(limits, Arc::clone(&metrics), recorder.clone(), tasks.clone());
         let (stop, stopping) = watch::channel(false);
-        let relay = Arc::new(Relay::new(&config, registry, metrics, recorder, stopping));
+        let room = Rooms::new(&registry, tasks, room::Keeper::default(), HashMap::new());
+        let relay = Arc::new(Relay::new(&config, registry, room, metrics, recorder, stopping));
         let room = config.rooms[0].clone();
         Self { relay, connections: JoinSet::new(), room, _stop: stop, _folder: folder }
     }
