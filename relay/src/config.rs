@@ -3,7 +3,11 @@
 use std::{ffi::OsString, fs, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, error::ErrorKind};
-use shared::{naming::Room, transport::Congestion};
+use shared::{
+    naming::Room,
+    room::{Role, ViewerId},
+    transport::Congestion,
+};
 
 mod file;
 mod successor;
@@ -28,6 +32,8 @@ pub enum Command {
     Serve(Box<Config>),
     /// Print what a relay wrote down: rooms, broadcasts, sessions, tracks
     Report(ReportConfig),
+    /// Make a token for a host, a moderator or a viewer, or take one back
+    Token(TokenConfig),
 }
 
 /// Settings of a running relay. Each is an option, an environment variable and a key of the
@@ -69,6 +75,15 @@ pub struct Config {
     /// Take any namespace from anyone, for experiments and interop
     #[arg(long, env = "RELAY_OPEN", num_args = 0..=1, default_value = "false", default_missing_value = "true")]
     pub open: bool,
+
+    /// Key that tokens are signed with: a file with a secret of at least 32 characters, or with an Ed25519 key in
+    /// PEM, of which the public half is enough for a site that makes its own. Without it, token.key in the data folder
+    #[arg(long, env = "RELAY_TOKEN_KEY", value_name = "FILE")]
+    pub token_key: Option<PathBuf>,
+
+    /// Who may watch: anyone, or only who has a token of the room
+    #[arg(long, env = "RELAY_WATCH", value_enum, default_value = "anyone")]
+    pub watch: Watch,
 
     /// Congestion control of what the relay sends: bbr or cubic
     #[arg(long, env = "RELAY_CONGESTION", value_name = "NAME", default_value = "bbr", value_parser = value::congestion)]
@@ -141,6 +156,112 @@ pub struct ReportConfig {
     pub format: ReportFormat,
 }
 
+/// Who may watch a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Watch {
+    /// Everybody who knows its name.
+    Anyone,
+    /// Who has a token of that room.
+    Token,
+}
+
+/// What `relay token` is to do.
+#[derive(Debug, Clone, PartialEq, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct TokenConfig {
+    /// Anything but making one.
+    #[command(subcommand)]
+    pub action: Option<TokenAction>,
+    /// Making one.
+    #[command(flatten)]
+    pub mint: Option<MintConfig>,
+}
+
+/// What else can be done with a token.
+#[derive(Debug, Clone, PartialEq, Subcommand)]
+pub enum TokenAction {
+    /// Take tokens back; a relay that runs ends their sessions within a second
+    Revoke(RevokeConfig),
+}
+
+/// A token to be made.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct MintConfig {
+    /// Room that it is for
+    #[arg(long, value_name = "ROOM")]
+    pub room: Room,
+
+    /// What its holder may do: host publishes, moderator keeps order, viewer takes part
+    #[arg(long, value_enum)]
+    pub role: TokenRole,
+
+    /// Name that others see
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+
+    /// For how long it is good
+    #[arg(long, value_name = "TIME", default_value = "12h", value_parser = value::duration)]
+    pub ttl: Duration,
+
+    /// Viewer ID; without it a new one
+    #[arg(long, value_name = "ID")]
+    pub viewer: Option<ViewerId>,
+
+    /// The relay's data folder
+    #[arg(long, env = "RELAY_DATA", value_name = "DIR", default_value = "./data")]
+    pub data: PathBuf,
+
+    /// The relay's --token-key, where it has one
+    #[arg(long, env = "RELAY_TOKEN_KEY", value_name = "FILE")]
+    pub token_key: Option<PathBuf>,
+
+    /// Where the relay's pages are, for the studio's link
+    #[arg(long, env = "RELAY_SITE", value_name = "URL", default_value = "http://localhost:8080")]
+    pub site: String,
+}
+
+/// Tokens to be taken back.
+#[derive(Debug, Clone, PartialEq, Args)]
+#[command(group(clap::ArgGroup::new("whose").required(true).args(["token_id", "viewer"])))]
+pub struct RevokeConfig {
+    /// The token's ID, which is printed where it is made
+    #[arg(long, value_name = "ID")]
+    pub token_id: Option<String>,
+
+    /// The viewer whose tokens of until now are taken back
+    #[arg(long, value_name = "ID")]
+    pub viewer: Option<ViewerId>,
+
+    /// Only those of this room
+    #[arg(long, value_name = "ROOM", requires = "viewer")]
+    pub room: Option<Room>,
+
+    /// The relay's data folder
+    #[arg(long, env = "RELAY_DATA", value_name = "DIR", default_value = "./data")]
+    pub data: PathBuf,
+}
+
+/// What the holder of a token may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TokenRole {
+    /// Publishes, and decides what the room is.
+    Host,
+    /// Keeps order.
+    Moderator,
+    /// Watches and takes part.
+    Viewer,
+}
+
+impl From<TokenRole> for Role {
+    fn from(role: TokenRole) -> Self {
+        match role {
+            TokenRole::Host => Self::Host,
+            TokenRole::Moderator => Self::Moderator,
+            TokenRole::Viewer => Self::Viewer,
+        }
+    }
+}
+
 /// How a report is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ReportFormat {
@@ -167,6 +288,8 @@ impl Config {
             host: Vec::new(),
             rooms: Vec::new(),
             open: false,
+            token_key: None,
+            watch: Watch::Anyone,
             congestion: Congestion::Bbr,
             max_connections: 2000,
             max_enumerated: 1000,
@@ -204,7 +327,7 @@ where
     let cli = Cli::try_parse_from(&arguments)?;
     let path = match &cli.command {
         Command::Serve(config) => config.config.as_ref(),
-        Command::Report(_) => None,
+        Command::Report(_) | Command::Token(_) => None,
     };
     let Some(path) = path else { return Ok(cli) };
     let wrong = |message: String| Cli::command().error(ErrorKind::ValueValidation, message);

@@ -10,11 +10,13 @@
 //! | `session` | driver: one task per connection |
 //! | `registry` | who publishes what, who watches what |
 //! | `media` | ingest -> cache -> fanout |
+//! | `auth` | who may do what: tokens, and what they allow |
 //! | `analytics` | recorder -> store -> report |
 //! | `http` | the viewer page, the certificate's hash, health and counters |
 //! | `metrics` | the counters |
 
 mod analytics;
+mod auth;
 mod certificate;
 mod clock;
 pub mod config;
@@ -29,6 +31,7 @@ mod session;
 mod tasks;
 
 pub use analytics::store::StoreError;
+pub use auth::{KeyError, TokenCommandError, token};
 pub use config::Config;
 pub use embedded::Embedded;
 pub use serve::{Running, StartError, serve};

@@ -16,6 +16,12 @@ fn main() -> ExitCode {
     let done = match config::read(std::env::args_os()) {
         Ok(cli) => match cli.command {
             Command::Serve(config) => serve(*config),
+            Command::Token(config) => {
+                relay::token(&config).map_err(anyhow::Error::from).and_then(|(out, notes)| {
+                    eprint!("{notes}");
+                    print(&out)
+                })
+            }
             Command::Report(config) => {
                 relay::report(&config).map_err(anyhow::Error::from).and_then(|text| print(&text))
             }

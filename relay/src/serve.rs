@@ -21,11 +21,12 @@ use shared::{
 use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
-    Config, StoreError,
+    Config, KeyError, StoreError,
     analytics::{
         recorder::{Recorder, now},
         store::{self, Keeping, Store, Writer},
     },
+    auth::{Auth, Keys},
     certificate::{self, Keeper, Origin, Shown},
     http::{self, Listener, Site},
     media::Limits,
@@ -62,6 +63,9 @@ pub enum StartError {
     /// The certificate cannot be used.
     #[error("certificate: {0}")]
     Certificate(IdentityError),
+    /// There is no key for tokens.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The MoQT port cannot be bound.
     #[error("cannot listen for MoQT on UDP {addr}: {}", port_hint(cause, "--listen"))]
     Moqt {
@@ -126,6 +130,7 @@ pub async fn serve(config: Config) -> Result<Running, StartError> {
     let folder = Folder::take(&config.data)?;
     let origin = Origin::of(&config);
     let identity = origin.load(SystemTime::now()).map_err(StartError::Certificate)?;
+    let auth = Auth::new(&config, Keys::load(&config.data, config.token_key.as_deref())?);
     let qlog = qlog::Folder::given(config.qlog.as_deref(), "relay")?;
     let server = bind(&config, &identity, qlog.as_ref())?;
     let metrics = Arc::new(Metrics::default());
@@ -150,12 +155,13 @@ pub async fn serve(config: Config) -> Result<Running, StartError> {
         registry: Arc::clone(&registry),
     };
     let room = Rooms::new(&registry, tracks.clone(), room::Keeper::new(records), bans);
-    let relay = Arc::new(Relay::new(&config, registry, room, metrics, recorder, stop));
+    let relay = Arc::new(Relay::new(&config, registry, room, metrics, recorder, stop, Arc::clone(&auth)));
 
     let mut connections = JoinSet::new();
     connections.spawn(session::accept(Arc::clone(&server), Arc::clone(&relay)));
     let mut services = JoinSet::new();
     services.spawn(Keeper::new(origin, identity, Arc::clone(&server), shown).run());
+    services.spawn(auth.watch_revoked(config.data.clone()));
     services.spawn(async move {
         if let Err(error) = axum::serve(listener, http::router(site)).await {
             tracing::error!(%error, "HTTP ended");

@@ -14,8 +14,8 @@ use std::{
 use shared::{
     event::{BroadcastId, Fact, Part, SessionId, Traffic, transport_name},
     moqt::{
-        self, Closed, Namespace, NamespaceEvent, NamespaceRequest, NamespaceSubscriptionRequest,
-        PublishRequest, Request, RequestCode, Requests, Role, Session,
+        self, AuthToken, Closed, Namespace, NamespaceEvent, NamespaceRequest, NamespaceSubscriptionRequest,
+        PublishRequest, Request, RequestCode, Requests, Role, Session, TrackName,
     },
     naming::Room,
     transport::{Connection, Incoming, Kind, Server},
@@ -30,6 +30,7 @@ use tracing::Instrument;
 use crate::{
     Config,
     analytics::recorder::Recorder,
+    auth::{Auth, Denied, Rights},
     config::Successor,
     metrics::{Counted, Metrics},
     registry::Registry,
@@ -61,6 +62,7 @@ pub(crate) struct Relay {
     recorder: Recorder,
     rooms: Vec<Room>,
     is_open: bool,
+    auth: Arc<Auth>,
     max_enumerated: usize,
     successor: Option<Successor>,
     drain: Duration,
@@ -77,6 +79,7 @@ impl Relay {
         metrics: Arc<Metrics>,
         recorder: Recorder,
         stop: watch::Receiver<bool>,
+        auth: Arc<Auth>,
     ) -> Self {
         Self {
             registry,
@@ -85,6 +88,7 @@ impl Relay {
             recorder,
             rooms: config.rooms.clone(),
             is_open: config.open,
+            auth,
             max_enumerated: config.max_enumerated,
             successor: config.successor.clone(),
             drain: config.drain,
@@ -112,24 +116,13 @@ impl Relay {
         self.drain
     }
 
-    /// Whether a namespace may be published here; otherwise why not.
-    fn may_publish(&self, namespace: &Namespace) -> Result<(), String> {
-        if self.is_open {
-            return Ok(());
-        }
-        match Room::of(namespace).filter(|room| room.stage() == *namespace) {
-            None => Err(format!(
-                "{namespace} is no stage: publish room/<room>/stage, or run the relay with --open"
-            )),
-            Some(_) => self.may_watch(namespace),
-        }
-    }
-
-    /// Whether a namespace may be watched here; otherwise why not.
-    fn may_watch(&self, namespace: &Namespace) -> Result<(), String> {
+    /// Whether a namespace is in a room of this relay's; otherwise how it is refused.
+    fn knows(&self, namespace: &Namespace) -> Result<(), (RequestCode, String)> {
         match Room::of(namespace) {
             Some(room) if !self.is_open && !self.rooms.is_empty() && !self.rooms.contains(&room) => {
-                Err(format!("room {room} is none of this relay's: ask its operator for one of --rooms"))
+                let reason =
+                    format!("room {room} is none of this relay's: ask its operator for one of --rooms");
+                Err((RequestCode::Unauthorized, reason))
             }
             _ => Ok(()),
         }
@@ -139,10 +132,12 @@ impl Relay {
     /// be told of any; if not, how it is refused.
     fn may_enumerate(
         &self,
+        rights: &Rights,
         prefix: &Namespace,
         count: impl FnOnce(&Registry) -> usize,
     ) -> Result<(), (RequestCode, String)> {
-        self.may_watch(prefix).map_err(|reason| (RequestCode::Unauthorized, reason))?;
+        self.knows(prefix)?;
+        rights.may_list(prefix).map_err(refusal)?;
         let (count, most) = (count(&self.registry), self.max_enumerated);
         if count <= most {
             return Ok(());
@@ -151,6 +146,10 @@ impl Relay {
             format!("{count} are below this prefix, and at most {most} are told: ask for a longer one");
         Err((RequestCode::NamespaceTooLarge, reason))
     }
+}
+
+fn refusal(denied: Denied) -> (RequestCode, String) {
+    (denied.code, denied.reason)
 }
 
 /// Takes connections until the server is closed; once the relay stops, refuses new ones until the last that
@@ -209,7 +208,8 @@ async fn set_up_and_run(incoming: Incoming, relay: &Arc<Relay>) -> Result<(), Se
 
 /// Serves a connection until its session is over.
 pub(crate) async fn run(connection: Connection, relay: &Arc<Relay>) -> Result<(), moqt::SessionError> {
-    let (kind, address) = (connection.kind(), connection.remote_addr().ip());
+    let kind = connection.kind();
+    let address = connection.remote_addr().ip();
     let (session, requests) = moqt::start(connection, moqt::Config::new(Role::Server)).await?;
     let _open = Counted::new(&relay.metrics, Metrics::sessions(kind));
     let id = SessionId(relay.sessions.fetch_add(1, Ordering::Relaxed) + 1);
@@ -222,6 +222,7 @@ pub(crate) async fn run(connection: Connection, relay: &Arc<Relay>) -> Result<()
         pass: relay.room.door().enter(id, session.clone(), address),
         voices: BTreeMap::new(),
         session,
+        rights: relay.auth.enter(address),
         relay: Arc::clone(relay),
         subscriptions: Arc::new(Semaphore::new(MAX_SUBSCRIPTIONS)),
         fetches: Arc::new(Semaphore::new(MAX_FETCHES)),
@@ -247,6 +248,7 @@ struct Peer {
     /// Where it speaks.
     voices: BTreeMap<Room, Arc<Voice>>,
     session: Session,
+    rights: Arc<Rights>,
     relay: Arc<Relay>,
     subscriptions: Arc<Semaphore>,
     fetches: Arc<Semaphore>,
@@ -270,11 +272,23 @@ impl Peer {
             let _ = stop.wait_for(|stop| *stop).await;
         };
         tokio::pin!(stopping);
+        if let Err(denied) = self.rights.present(session.peer_tokens()) {
+            self.refused(&denied.reason);
+            session.close(denied.session_code(), &denied.reason);
+            return closed.await;
+        }
+        let rights = Arc::clone(&self.rights);
+        let lost = rights.lost();
+        tokio::pin!(lost);
         loop {
             tokio::select! {
                 // What a peer can flood comes last.
                 biased;
                 closed = &mut closed => return closed,
+                (code, reason) = &mut lost => {
+                    session.close(code, &reason);
+                    return closed.await;
+                }
                 () = &mut stopping, if !is_stopping => {
                     is_stopping = true;
                     let successor = self.relay.successor.as_ref();
@@ -306,31 +320,27 @@ impl Peer {
         match request {
             Request::Subscribe(request) => {
                 let Some(request) = self.subscribe_in_room(request) else { return };
-                match self.admit(&request.track().namespace, &self.subscriptions) {
+                match self.admit(request.track(), &request.tokens(), &self.subscriptions) {
                     Ok(permit) => self.relay.registry.subscribe(request, self.id, permit),
                     Err((code, reason)) => request.reject(code, &reason),
                 }
             }
-            Request::Fetch(request) if Room::feed_of(request.track()).is_some() => {
-                self.fetch_in_room(request);
-            }
-            Request::TrackStatus(request) if Room::feed_of(request.track()).is_some() => {
-                self.status_in_room(request);
-            }
-            Request::Fetch(request) => match self.admit(&request.track().namespace, &self.fetches) {
-                Ok(permit) => self.relay.registry.fetch(request, permit),
+            Request::Fetch(request) => match self.admit(request.track(), &request.tokens(), &self.fetches) {
+                Ok(permit) => self.fetch(request, permit),
                 Err((code, reason)) => request.reject(code, &reason),
             },
-            Request::TrackStatus(request) => match self.admit(&request.track().namespace, &self.fetches) {
-                Ok(permit) => self.relay.registry.status(request, permit),
-                Err((code, reason)) => request.reject(code, &reason),
-            },
+            Request::TrackStatus(request) => {
+                match self.admit(request.track(), &request.tokens(), &self.fetches) {
+                    Ok(permit) => self.status(request, permit),
+                    Err((code, reason)) => request.reject(code, &reason),
+                }
+            }
             Request::Publish(request) => match Room::viewer_of(&request.track().namespace) {
-                Some(viewer) => self.speak(request, viewer),
+                Some(_) => self.speak(request),
                 None => self.offer(request),
             },
             Request::PublishNamespace(request) => match Room::viewer_of(request.namespace()) {
-                Some(viewer) => self.speak_in_namespace(request, viewer),
+                Some(_) => self.speak_in_namespace(request),
                 None => self.publish(request),
             },
             Request::SubscribeNamespace(request) => self.watch(request),
@@ -343,18 +353,19 @@ impl Peer {
     /// A place for a request to watch something in a namespace; otherwise what to answer.
     fn admit(
         &self,
-        namespace: &Namespace,
+        track: &TrackName,
+        tokens: &[AuthToken],
         places: &Arc<Semaphore>,
     ) -> Result<OwnedSemaphorePermit, (RequestCode, String)> {
-        let admitted =
-            self.relay.may_watch(namespace).map_err(|reason| (RequestCode::Unauthorized, reason)).and_then(
-                |()| {
-                    let full = "too many requests of this kind at once in one session";
-                    Arc::clone(places)
-                        .try_acquire_owned()
-                        .map_err(|_| (RequestCode::ExcessiveLoad, full.to_owned()))
-                },
-            );
+        let may = self.relay.knows(&track.namespace);
+        let may = may.and_then(|()| self.rights.present(tokens).map_err(refusal));
+        let may = may.and_then(|()| self.rights.may_watch(track).map_err(refusal));
+        let may = may.and_then(|()| self.enter_for(track));
+        let admitted = may.and_then(|()| {
+            let full = "too many requests of this kind at once in one session";
+            let place = Arc::clone(places).try_acquire_owned();
+            place.map_err(|_| (RequestCode::ExcessiveLoad, full.to_owned()))
+        });
         if let Err((_, reason)) = &admitted {
             self.refused(reason);
         }
@@ -368,9 +379,8 @@ impl Peer {
 
     fn publish(&mut self, request: NamespaceRequest) {
         let namespace = request.namespace().clone();
-        if let Err(reason) = self.relay.may_publish(&namespace) {
-            self.refused(&reason);
-            return request.reject(RequestCode::Unauthorized, &reason);
+        if let Err((code, reason)) = self.may_publish(&namespace, &request.tokens()) {
+            return request.reject(code, &reason);
         }
         if self.namespaces.len() >= MAX_NAMESPACES {
             self.refused("too many namespaces");
@@ -382,21 +392,35 @@ impl Peer {
             self.refused("too many namespaces are on air");
             return request.reject(RequestCode::ExcessiveLoad, "too many namespaces are on air: try later");
         };
-        let mut published = request.accept();
+        let published = request.accept();
         tracing::info!(%namespace, "on air");
         self.joined_as_publisher(&namespace);
+        let rights = Arc::clone(&self.rights);
         self.spawn(async move {
-            published.ended().await;
+            // `None` once it is withdrawn.
+            while let Some(tokens) = published.new_tokens().await {
+                if let Err(denied) = rights.present(&tokens) {
+                    tracing::info!(reason = denied.reason, "the new token is no good");
+                    break;
+                }
+            }
             drop(lease);
         });
+    }
+
+    /// Whether the peer may publish a namespace or in it, with tokens that came just now; if not, how it is refused.
+    fn may_publish(&self, namespace: &Namespace, tokens: &[AuthToken]) -> Result<(), (RequestCode, String)> {
+        let may = self.relay.knows(namespace);
+        let may = may.and_then(|()| self.rights.present(tokens).map_err(refusal));
+        let may = may.and_then(|()| self.rights.may_publish(namespace).map_err(refusal));
+        may.inspect_err(|(_, reason)| self.refused(reason))
     }
 
     /// Takes a track that the peer publishes.
     fn offer(&mut self, request: PublishRequest) {
         let namespace = request.track().namespace.clone();
-        if let Err(reason) = self.relay.may_publish(&namespace) {
-            self.refused(&reason);
-            return request.reject(RequestCode::Unauthorized, &reason);
+        if let Err((code, reason)) = self.may_publish(&namespace, &request.tokens()) {
+            return request.reject(code, &reason);
         }
         let Ok(permit) = Arc::clone(&self.offers).try_acquire_owned() else {
             self.refused("too many tracks");
@@ -419,9 +443,11 @@ impl Peer {
     fn admit_watching(
         &self,
         prefix: &Namespace,
+        tokens: &[AuthToken],
         count: impl FnOnce(&Registry) -> usize,
     ) -> Result<(), (RequestCode, String)> {
-        let refusal = match self.relay.may_enumerate(prefix, count) {
+        let presented = self.rights.present(tokens).map_err(refusal);
+        let refusal = match presented.and_then(|()| self.relay.may_enumerate(&self.rights, prefix, count)) {
             Err(refusal) => refusal,
             Ok(()) if self.namespaces.len() >= MAX_NAMESPACES => {
                 (RequestCode::ExcessiveLoad, "too many namespaces in one session".to_owned())
@@ -434,10 +460,12 @@ impl Peer {
 
     fn watch(&mut self, request: NamespaceSubscriptionRequest) {
         let prefix = request.prefix();
-        if let Err((code, reason)) = self.admit_watching(prefix, |registry| registry.count_below(prefix)) {
+        if let Err((code, reason)) =
+            self.admit_watching(prefix, &request.tokens(), |registry| registry.count_below(prefix))
+        {
             return request.reject(code, &reason);
         }
-        self.spawn(tell_namespaces(Arc::clone(&self.relay), request));
+        self.spawn(tell_namespaces(Arc::clone(&self.relay), Arc::clone(&self.rights), request));
     }
 
     fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
@@ -446,14 +474,15 @@ impl Peer {
 }
 
 /// Tells a peer of the namespaces below its prefix, until it has enough. It may take another prefix.
-async fn tell_namespaces(relay: Arc<Relay>, request: NamespaceSubscriptionRequest) {
+async fn tell_namespaces(relay: Arc<Relay>, rights: Arc<Rights>, request: NamespaceSubscriptionRequest) {
     let mut changes = relay.registry.changes();
     let mut prefix = request.prefix().clone();
     let mut writer = request.accept();
     let mut told = BTreeMap::new();
     loop {
         changes.mark_unchanged();
-        let now = relay.registry.below(&prefix);
+        let mut now = relay.registry.below(&prefix);
+        now.retain(|namespace, _| rights.may_list(namespace).is_ok());
         for event in difference(&told, &now) {
             if !writer.tell(event) {
                 return;
@@ -466,7 +495,7 @@ async fn tell_namespaces(relay: Arc<Relay>, request: NamespaceSubscriptionReques
             asked = writer.prefix_asked() => {
                 let Some(asked) = asked else { return };
                 let count = |registry: &Registry| registry.count_below(asked.prefix());
-                if let Err((code, reason)) = relay.may_enumerate(asked.prefix(), count) {
+                if let Err((code, reason)) = relay.may_enumerate(&rights, asked.prefix(), count) {
                     relay.metrics.requests_refused.add(1);
                     return asked.reject(code, &reason);
                 }

@@ -119,7 +119,22 @@ impl World {
     /// # Errors
     /// Where the program cannot be started.
     pub fn publisher(&self, over: Over, room: &str, arguments: &[&str]) -> Result<Process> {
-        self.client("publisher", &self.url(over), room, arguments)
+        let token = self.token(room, "host", &[])?;
+        let all = [&["--token", &token], arguments].concat();
+        self.client("publisher", &self.url(over), room, &all)
+    }
+
+    /// A token of `relay token` for a room, with further arguments.
+    ///
+    /// # Errors
+    /// With what the program said, where it makes none.
+    pub fn token(&self, room: &str, role: &str, arguments: &[&str]) -> Result<String> {
+        let data = self.data().display().to_string();
+        let all = [&["token", "--room", room, "--role", role, "--data", &data], arguments].concat();
+        let mut relay = Process::start("relay", &all)?;
+        let code = relay.wait(PATIENCE)?;
+        anyhow::ensure!(code == 0, "relay token: {}", relay.errors());
+        Ok(relay.output().concat().trim().to_owned())
     }
 
     /// Watches `room` without a display, with one line of statistics a second.

@@ -6,7 +6,7 @@ fn serve(arguments: &[&str]) -> Result<Config, clap::Error> {
     let all = ["relay", "serve"].iter().chain(arguments);
     match read(all)?.command {
         Command::Serve(config) => Ok(*config),
-        Command::Report(_) => unreachable!("serve was asked for"),
+        Command::Report(_) | Command::Token(_) => unreachable!("serve was asked for"),
     }
 }
 

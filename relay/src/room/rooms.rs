@@ -118,14 +118,20 @@ impl Rooms {
     }
 
     /// Whether somebody is not let into a room.
-    pub(crate) fn is_banned(&self, room: &naming::Room, who: Option<(&ViewerId, Role)>, from: IpAddr) -> bool {
+    pub(crate) fn is_banned(
+        &self,
+        room: &naming::Room,
+        who: Option<(&ViewerId, Role)>,
+        from: IpAddr,
+    ) -> bool {
         let live = self.lock();
         live.bans.get(room).is_some_and(|bans| is_among(bans.iter(), who, from))
     }
 
     /// Hands what a viewer wants of a room's track to it, or refuses it.
     pub(crate) fn track(self: &Arc<Self>, room: &naming::Room, feed: Feed, command: Command) {
-        if let Err((closed, Asked::Track(_, command))) = self.ask(room, Asked::Track(feed, Box::new(command))) {
+        if let Err((closed, Asked::Track(_, command))) = self.ask(room, Asked::Track(feed, Box::new(command)))
+        {
             self.context.metrics.requests_refused.add(1);
             command.refuse(closed.code(), &closed.to_string());
         }
@@ -142,10 +148,10 @@ impl Rooms {
         address: IpAddr,
     ) -> Result<Voice, Closed> {
         let (room, alive) = (who.room.clone(), Arc::new(()));
-        let (viewer, role) = (who.viewer.clone(), who.role);
+        let viewer = who.viewer.clone();
         let came = Asked::Came { session, who, address, alive: Arc::downgrade(&alive) };
         let handle = self.ask(&room, came).map_err(|(closed, _)| closed)?;
-        Ok(Voice { rooms: Arc::clone(self), session, viewer, role, handle, _alive: alive })
+        Ok(Voice { rooms: Arc::clone(self), session, viewer, handle, _alive: alive })
     }
 
     /// Everybody who is banned from a room, after a change: their sessions are ended.
@@ -216,7 +222,6 @@ pub(crate) struct Voice {
     rooms: Arc<Rooms>,
     session: SessionId,
     viewer: ViewerId,
-    role: Role,
     handle: Handle,
     _alive: Arc<()>,
 }
@@ -225,11 +230,6 @@ impl Voice {
     /// Whose it is.
     pub(crate) fn viewer(&self) -> &ViewerId {
         &self.viewer
-    }
-
-    /// What they may do.
-    pub(crate) fn role(&self) -> Role {
-        self.role
     }
 
     /// Whether the room is gone.

@@ -22,10 +22,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior},
 };
 
-use super::{
-    Input, Output, Place, Publication, Room,
-    rooms::Rooms,
-};
+use super::{Input, Output, Place, Publication, Room, rooms::Rooms};
 use crate::{
     media::{Command, Context, Held, Local},
     metrics::Counted,

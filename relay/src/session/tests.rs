@@ -19,6 +19,7 @@ mod requests;
 
 use crate::{
     analytics::{recorder::now, store::Store},
+    auth::{Keys, host_token},
     config::ByteCount,
     media::Limits,
     room,
@@ -40,6 +41,8 @@ struct World {
     relay: Arc<Relay>,
     connections: JoinSet<()>,
     room: Room,
+    /// Of a host, which all present.
+    token: AuthToken,
     _stop: watch::Sender<bool>,
     _folder: tempfile::TempDir,
 }
@@ -68,17 +71,21 @@ impl World {
         let tasks = Tasks::default();
         let registry = Registry::new(limits, Arc::clone(&metrics), recorder.clone(), tasks.clone());
         let (stop, stopping) = watch::channel(false);
+        let keys = Keys::passing().expect("a key");
+        let token = host_token(&keys, &config.rooms[0]);
+        let auth = Auth::new(&config, keys);
         let room = Rooms::new(&registry, tasks, room::Keeper::default(), HashMap::new());
-        let relay = Arc::new(Relay::new(&config, registry, room, metrics, recorder, stopping));
+        let relay = Arc::new(Relay::new(&config, registry, room, metrics, recorder, stopping, auth));
         let room = config.rooms[0].clone();
-        Self { relay, connections: JoinSet::new(), room, _stop: stop, _folder: folder }
+        Self { relay, connections: JoinSet::new(), room, token, _stop: stop, _folder: folder }
     }
 
     async fn connect(&mut self) -> (Session, Requests) {
         let (client, server) = memory::pair();
         let relay = Arc::clone(&self.relay);
         self.connections.spawn(async move { run(server, &relay).await.expect("set up") });
-        moqt::start(client, moqt::Config::new(Role::Client)).await.expect("set up")
+        let config = moqt::Config { tokens: vec![self.token.clone()], ..moqt::Config::new(Role::Client) };
+        moqt::start(client, config).await.expect("set up")
     }
 
     async fn viewer(&mut self) -> Session {

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use shared::{
     moqt::{
-        FetchRequest, Item, NamespaceRequest, PublishRequest, Received, RequestCode, Status, SubscribeOptions,
-        SubscribeRequest, Subscription, TrackStatusRequest,
+        AuthToken, FetchRequest, Item, Namespace, NamespaceRequest, PublishRequest, Received, RequestCode,
+        Status, SubscribeOptions, SubscribeRequest, Subscription, TrackName, TrackStatusRequest,
     },
-    naming::{Feed, REPLIES, Room, SAY},
-    room::{Identity, Role, ViewerId, identity::Standing},
+    naming::{REPLIES, Room, SAY},
+    room::{Role, ViewerId},
 };
+use tokio::sync::OwnedSemaphorePermit;
 
-use super::{MAX_NAMESPACES, Peer};
+use super::{MAX_NAMESPACES, Peer, refusal};
 use crate::{
     media::Command,
     room::{Closed, Voice},
@@ -21,41 +23,37 @@ use crate::{
 type Refusal = (RequestCode, String);
 
 impl Peer {
-    /// Who this peer is in the namespace of a viewer; otherwise why it is nobody there.
-    fn identify(&self, room: &Room, viewer: &ViewerId) -> Result<Identity, Refusal> {
-        self.relay.may_watch(&room.audience()).map_err(|reason| (RequestCode::Unauthorized, reason))?;
-        if !self.relay.is_open {
-            let reason = format!("whoever speaks in room {room} needs a token, or a relay that runs with --open");
-            return Err((RequestCode::Unauthorized, reason));
-        }
-        Ok(Identity {
-            room: room.clone(),
-            viewer: viewer.clone(),
-            name: viewer.to_string().chars().take(shared::room::presence::MAX_NAME_CHARS).collect(),
-            role: Role::Viewer,
-            standing: Standing::Guest,
-        })
-    }
-
-    /// Whether this peer may be in a room; otherwise why not.
-    fn enter(&self, room: &Room, who: Option<&Identity>) -> Result<(), Refusal> {
-        let who = who.map(|who| (who.viewer.clone(), who.role));
-        let known = who.as_ref().map(|(viewer, role)| (viewer, *role));
-        if self.relay.room.is_banned(room, known, self.address) {
-            return Err((RequestCode::Unauthorized, format!("banned from room {room}")));
-        }
-        match self.pass.visit(room, who) {
+    /// Whether this peer may be where a track is; otherwise why not.
+    pub(super) fn enter_for(&self, track: &TrackName) -> Result<(), Refusal> {
+        let Some(room) = Room::of(&track.namespace) else { return Ok(()) };
+        let who = self.rights.identity(&room).map(|who| (who.viewer, who.role));
+        self.not_banned(&room, who.as_ref())?;
+        // Rooms that it merely watches are not counted: whoever passes them on watches many.
+        match self.pass.visit(&room, who) || Room::feed_of(track).is_none() {
             true => Ok(()),
-            false => Err((RequestCode::ExcessiveLoad, "too many rooms in one session".to_owned())),
+            false => Err(too_many_rooms()),
         }
     }
 
-    /// The voice of this peer in a room, which it gets with the first that it needs it for.
-    fn voice(&mut self, (room, viewer): &(Room, ViewerId)) -> Result<Arc<Voice>, Refusal> {
-        let who = self.identify(room, viewer)?;
-        self.enter(room, Some(&who))?;
-        if let Some(voice) = self.voices.get(room).filter(|voice| !voice.is_over()) {
-            return match voice.viewer() == viewer {
+    fn not_banned(&self, room: &Room, who: Option<&(ViewerId, Role)>) -> Result<(), Refusal> {
+        match self.relay.room.is_banned(room, who.map(|(viewer, role)| (viewer, *role)), self.address) {
+            true => Err((RequestCode::Unauthorized, format!("banned from room {room}"))),
+            false => Ok(()),
+        }
+    }
+
+    /// The voice of this peer in a viewer's namespace, which it gets with the first request that needs it.
+    fn voice(&mut self, namespace: &Namespace, tokens: &[AuthToken]) -> Result<Arc<Voice>, Refusal> {
+        self.relay.knows(namespace)?;
+        self.rights.present(tokens).map_err(refusal)?;
+        let who = self.rights.may_say(namespace).map_err(refusal)?;
+        let (room, known) = (who.room.clone(), (who.viewer.clone(), who.role));
+        self.not_banned(&room, Some(&known))?;
+        if !self.pass.visit(&room, Some(known)) {
+            return Err(too_many_rooms());
+        }
+        if let Some(voice) = self.voices.get(&room).filter(|voice| !voice.is_over()) {
+            return match *voice.viewer() == who.viewer {
                 true => Ok(Arc::clone(voice)),
                 false => Err((RequestCode::Unauthorized, "this session is somebody else here".to_owned())),
             };
@@ -63,120 +61,99 @@ impl Peer {
         let refused = |closed: Closed| (closed.code(), closed.to_string());
         let voice = self.relay.room.join(self.id, who, self.address).map_err(refused)?;
         let voice = Arc::new(voice);
-        self.voices.insert(room.clone(), Arc::clone(&voice));
+        self.voices.insert(room, Arc::clone(&voice));
         Ok(voice)
     }
 
     /// Serves a subscription to a track of a room's own; gives back any other.
     pub(super) fn subscribe_in_room(&mut self, request: SubscribeRequest) -> Option<SubscribeRequest> {
         if let Some((room, feed)) = Room::feed_of(request.track()) {
-            match self.admit_to(&room, feed) {
-                Err((code, reason)) => self.refuse_subscription(request, code, &reason),
-                Ok(()) => match self.admit(&request.track().namespace, &self.subscriptions) {
-                    Ok(permit) => {
-                        let seat = self.relay.registry.seat_beside(self.id, permit);
-                        self.relay.room.track(&room, feed, Command::Subscribe(request, seat));
-                    }
-                    Err((code, reason)) => request.reject(code, &reason),
-                },
+            match self.admit(request.track(), &request.tokens(), &self.subscriptions) {
+                Ok(permit) => {
+                    let seat = self.relay.registry.seat_beside(self.id, permit);
+                    self.relay.room.track(&room, feed, Command::Subscribe(request, seat));
+                }
+                Err((code, reason)) => request.reject(code, &reason),
             }
             return None;
         }
-        match Room::viewer_of(&request.track().namespace) {
-            Some(viewer) if request.track().name == REPLIES => {
-                match self.voice(&viewer) {
-                    Ok(voice) => voice.listen(request),
-                    Err((code, reason)) => self.refuse_subscription(request, code, &reason),
-                }
-                None
-            }
-            Some((room, _)) if request.track().name == SAY => {
+        let name = &request.track().name;
+        let viewer = Room::viewer_of(&request.track().namespace).filter(|_| name == REPLIES || name == SAY);
+        let Some((room, _)) = viewer else { return Some(request) };
+        let answer = match request.track().name == REPLIES {
+            true => self.voice(&request.track().namespace, &request.tokens()),
+            false => {
                 let reason = format!("what viewers of room {room} say is for the room alone: see its feed");
-                self.refuse_subscription(request, RequestCode::Unauthorized, &reason);
-                None
-            }
-            _ => Some(request),
-        }
-    }
-
-    fn refuse_subscription(&self, request: SubscribeRequest, code: RequestCode, reason: &str) {
-        self.refused(reason);
-        request.reject(code, reason);
-    }
-
-    /// Whether this peer may have a track of a room's own; otherwise why not.
-    fn admit_to(&self, room: &Room, feed: Feed) -> Result<(), Refusal> {
-        self.enter(room, None)?;
-        match feed {
-            Feed::State | Feed::Chat | Feed::Danmaku | Feed::Reactions => Ok(()),
-            Feed::Desk if self.moderates(room) => Ok(()),
-            Feed::Desk => {
-                let reason = format!("the desk of room {room} is for its host and moderators");
                 Err((RequestCode::Unauthorized, reason))
             }
+        };
+        match answer {
+            Ok(voice) => voice.listen(request),
+            Err((code, reason)) => {
+                self.refused(&reason);
+                request.reject(code, &reason);
+            }
+        }
+        None
+    }
+
+    /// Answers from the cache of a track, a room's own or another.
+    pub(super) fn fetch(&self, request: FetchRequest, permit: OwnedSemaphorePermit) {
+        match Room::feed_of(request.track()) {
+            Some((room, feed)) => self.relay.room.track(&room, feed, Command::Fetch(request, permit)),
+            None => self.relay.registry.fetch(request, permit),
         }
     }
 
-    /// Whether this peer keeps order in a room.
-    fn moderates(&self, room: &Room) -> bool {
-        self.voices.get(room).is_some_and(|voice| voice.role().moderates())
-    }
-
-    pub(super) fn fetch_in_room(&self, request: FetchRequest) {
-        let Some((room, feed)) = Room::feed_of(request.track()) else { return };
-        if let Err((code, reason)) = self.admit_to(&room, feed) {
-            self.refused(&reason);
-            return request.reject(code, &reason);
+    /// Says how a track stands, a room's own or another.
+    pub(super) fn status(&self, request: TrackStatusRequest, permit: OwnedSemaphorePermit) {
+        match Room::feed_of(request.track()) {
+            Some((room, feed)) => self.relay.room.track(&room, feed, Command::Status(request)),
+            None => self.relay.registry.status(request, permit),
         }
-        match self.admit(&request.track().namespace, &self.fetches) {
-            Ok(permit) => self.relay.room.track(&room, feed, Command::Fetch(request, permit)),
-            Err((code, reason)) => request.reject(code, &reason),
-        }
-    }
-
-    pub(super) fn status_in_room(&self, request: TrackStatusRequest) {
-        let Some((room, feed)) = Room::feed_of(request.track()) else { return };
-        if let Err((code, reason)) = self.admit_to(&room, feed) {
-            self.refused(&reason);
-            return request.reject(code, &reason);
-        }
-        self.relay.room.track(&room, feed, Command::Status(request));
     }
 
     /// Takes the track on which this peer speaks.
-    pub(super) fn speak(&mut self, request: PublishRequest, viewer: (Room, ViewerId)) {
-        let voice = match self.admit_speaker(&request.track().name, &viewer) {
-            Ok(voice) => voice,
+    pub(super) fn speak(&mut self, request: PublishRequest) {
+        let track = request.track();
+        match self.admit_speaker(&track.namespace, &track.name, &request.tokens()) {
+            Ok(voice) => {
+                let saying = request.accept(SubscribeOptions::default());
+                self.spawn(hear(voice, saying));
+            }
             Err((code, reason)) => {
                 self.refused(&reason);
-                return request.reject(code, &reason);
+                request.reject(code, &reason);
             }
-        };
-        let saying = request.accept(SubscribeOptions::default());
-        self.spawn(hear(voice, saying));
+        }
     }
 
-    fn admit_speaker(&mut self, track: &[u8], viewer: &(Room, ViewerId)) -> Result<Arc<Voice>, Refusal> {
+    fn admit_speaker(
+        &mut self,
+        namespace: &Namespace,
+        track: &[u8],
+        tokens: &[AuthToken],
+    ) -> Result<Arc<Voice>, Refusal> {
         if track != SAY {
-            let reason = format!("a viewer publishes {}", String::from_utf8_lossy(SAY));
-            return Err((RequestCode::Unauthorized, reason));
+            return Err((RequestCode::Unauthorized, "a viewer publishes the track say".to_owned()));
         }
         if self.namespaces.len() >= MAX_NAMESPACES {
             return Err((RequestCode::ExcessiveLoad, "too many tracks published in one session".to_owned()));
         }
-        self.voice(viewer)
+        self.voice(namespace, tokens)
     }
 
     /// Takes the namespace of a viewer, who is asked for the track on which it speaks.
-    pub(super) fn speak_in_namespace(&mut self, request: NamespaceRequest, viewer: (Room, ViewerId)) {
-        let voice = match self.admit_speaker(SAY, &viewer) {
+    pub(super) fn speak_in_namespace(&mut self, request: NamespaceRequest) {
+        let namespace = request.namespace().clone();
+        let voice = match self.admit_speaker(&namespace, SAY, &request.tokens()) {
             Ok(voice) => voice,
             Err((code, reason)) => {
                 self.refused(&reason);
                 return request.reject(code, &reason);
             }
         };
-        let track = viewer.0.say(&viewer.1);
+        let track = TrackName { namespace, name: Bytes::from_static(SAY) };
         let mut published = request.accept();
         let session = self.session.clone();
         self.spawn(async move {
@@ -185,6 +162,8 @@ impl Peer {
                     Ok(saying) => hear(voice, saying).await,
                     Err(refused) => tracing::debug!(%refused, "a viewer does not give what it says"),
                 }
+                // The namespace is its publisher's to withdraw.
+                std::future::pending::<()>().await;
             };
             tokio::select! {
                 () = saying => {}
@@ -192,6 +171,10 @@ impl Peer {
             }
         });
     }
+}
+
+fn too_many_rooms() -> Refusal {
+    (RequestCode::ExcessiveLoad, "too many rooms in one session".to_owned())
 }
 
 /// Hands on what a viewer says, for as long as it has the track.

@@ -328,7 +328,8 @@ fn restore(connection: &Connection, room: &Room) -> rusqlite::Result<Restored> {
         let (say, kind, subject): (i64, String, Option<i64>) = (row.get(3)?, row.get(4)?, row.get(5)?);
         let Ok(viewer) = viewer.parse() else { continue };
         let from = Speaker { viewer, name, role: role_of(&role) };
-        let message = subject.filter(|_| kind == "chat" || kind == "danmaku").map(|id| MessageId(id.unsigned_abs()));
+        let message =
+            subject.filter(|_| kind == "chat" || kind == "danmaku").map(|id| MessageId(id.unsigned_abs()));
         restored.answered.push((from, SayId(say.unsigned_abs()), message));
     }
     restored.answered.reverse();

@@ -6,7 +6,7 @@ use shared::{
         Refusal, Reply, Say, SayId, Saying, ViewerId,
         chat::{Draft, Line},
         danmaku::{self, Bullet},
-        reactions::{Reaction, Taps, Tally},
+        reactions::{Reaction, Tally, Taps},
         state::Snapshot,
     },
 };
@@ -124,8 +124,12 @@ async fn danmaku_and_likes_come_in_datagrams_and_the_state_to_whoever_comes() {
     let options = SubscribeOptions::default;
     let mut bullets = other.subscribe(world.room.on_feed(Feed::Danmaku), options()).await.expect("a feed");
     let mut tallies = other.subscribe(world.room.on_feed(Feed::Reactions), options()).await.expect("a feed");
-    let draft =
-        danmaku::Draft { text: "!!!".to_owned(), color: danmaku::Color(0xff), mode: danmaku::Mode::Top, media: None };
+    let draft = danmaku::Draft {
+        text: "!!!".to_owned(),
+        color: danmaku::Color(0xff),
+        mode: danmaku::Mode::Top,
+        media: None,
+    };
     ann.says(1, Say::Danmaku(draft));
     let bullet: Bullet = heard(&mut bullets).await;
     assert_eq!((bullet.text.as_str(), bullet.mode), ("!!!", danmaku::Mode::Top));
@@ -225,7 +229,8 @@ async fn a_room_that_nobody_is_in_is_closed() {
     drop((ann, feed));
     drop(watcher);
     tokio::time::sleep(LONG).await;
-    let left = ["relay_rooms", "relay_room_voices", "relay_tracks", "relay_cache_bytes", "relay_subscriptions"]
-        .map(|name| world.metric(name));
+    let left =
+        ["relay_rooms", "relay_room_voices", "relay_tracks", "relay_cache_bytes", "relay_subscriptions"]
+            .map(|name| world.metric(name));
     assert_eq!(left, [0; 5]);
 }
