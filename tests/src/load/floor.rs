@@ -71,9 +71,9 @@ pub(super) fn serve(config: &Config) -> Result<()> {
     match config.kind {
         Kind::Quinn => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(quinn(config, shape))
+            runtime.block_on(quinn(config, &shape))
         }
-        Kind::Proto => proto(config, shape),
+        Kind::Proto => proto(config, &shape),
     }
 }
 
@@ -106,7 +106,7 @@ impl Sent {
     }
 }
 
-async fn quinn(config: &Config, shape: Shape) -> Result<()> {
+async fn quinn(config: &Config, shape: &Shape) -> Result<()> {
     let settings = tls::server(&config.cert, &config.key)?;
     let socket = udp(config.listen)?;
     let endpoint = quinn::Endpoint::new(
@@ -128,16 +128,15 @@ async fn quinn(config: &Config, shape: Shape) -> Result<()> {
         }
     }
     tokio::time::sleep(PAUSE).await;
-    let (began, mut schedule) = (clock::now(), None);
-    let at = Instant::now();
-    let schedule = schedule.get_or_insert_with(|| Schedule::new(&shape, began, 0));
+    let (began, at) = (clock::now(), Instant::now());
+    let mut schedule = Schedule::new(shape, began, 0);
     while let Some(due) = schedule.deadline() {
         let due = at + Duration::from_nanos(due - began);
         tokio::time::sleep_until(due.into()).await;
         while let Some(due) = schedule.next(clock::now()) {
             let track = due.track;
             // Nobody listens to a track without subscribers.
-            let _ = channels[track].send(Sent::new(due, &shape));
+            let _ = channels[track].send(Sent::new(due, shape));
         }
     }
     Ok(())
@@ -210,10 +209,10 @@ impl Handler for Crowd {
     }
 }
 
-fn proto(config: &Config, shape: Shape) -> Result<()> {
+fn proto(config: &Config, shape: &Shape) -> Result<()> {
     let settings = tls::server(&config.cert, &config.key)?;
     let mut engine = Engine::server(config.listen, settings)?;
-    let record = Record::new(&shape, 0);
+    let record = Record::new(shape, 0);
     let plan =
         Plan { shape: shape.clone(), over: Over::Nothing, authority: String::new(), path: String::new() };
     let mut crowd = Crowd { plan: Rc::new(plan), peers: Vec::new(), order: Vec::new(), record };
@@ -225,7 +224,7 @@ fn proto(config: &Config, shape: Shape) -> Result<()> {
         engine.turn(start, &mut crowd)?;
     }
     let (began, at) = (clock::now(), Instant::now());
-    let mut schedule = Schedule::new(&shape, began, 0);
+    let mut schedule = Schedule::new(shape, began, 0);
     let of: Vec<Vec<usize>> = (0..crowd.order.len()).map(|index| shape.tracks_of(index)).collect();
     while let Some(next) = schedule.deadline() {
         while let Some(due) = schedule.next(clock::now()) {

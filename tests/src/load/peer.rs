@@ -31,7 +31,7 @@ use super::{
 
 /// Largest object that is read.
 const LARGEST_OBJECT: usize = 4 << 20;
-/// Requests that wait for an answer of a relay that has just begun to know the track.
+/// Of a header without a priority.
 const NONE: Priority = Priority(128);
 
 /// What all connections of a run share.
@@ -83,6 +83,7 @@ pub(super) struct Peer {
     /// Answers that are to come.
     answers: usize,
     session: Option<StreamId>,
+    greeted: Greeted,
     incoming: HashMap<StreamId, Incoming>,
     /// What found no room yet.
     waiting: HashMap<StreamId, (VecDeque<Bytes>, Rest)>,
@@ -92,6 +93,13 @@ pub(super) struct Peer {
     current: HashMap<(usize, u64), Sending>,
     /// Objects that found no stream or no room.
     pub(super) unsent: u64,
+}
+
+/// Whether the relay's SETUP came before there was a session to answer in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Greeted {
+    InTurn,
+    Early,
 }
 
 /// What comes after the bytes that wait.
@@ -142,6 +150,7 @@ impl Peer {
             phase: Phase::Connecting,
             answers: 0,
             session: None,
+            greeted: Greeted::InTurn,
             incoming: HashMap::new(),
             waiting: HashMap::new(),
             wanted: Vec::new(),
@@ -471,6 +480,9 @@ impl Peer {
                     Some(true) => {
                         self.session = Some(id);
                         self.set_up(quic);
+                        if self.greeted == Greeted::Early {
+                            self.begin(quic);
+                        }
                     }
                     Some(false) => self.over("the relay refused the WebTransport session".into()),
                     None => {}
@@ -505,6 +517,12 @@ impl Peer {
     fn control(&mut self, quic: &mut Connection, mut buffer: BytesMut) -> Incoming {
         loop {
             match Message::decode(&mut buffer) {
+                // It may overtake the answer to CONNECT.
+                Ok(Some(Message::Setup(_)))
+                    if self.plan.over == Over::WebTransport && self.session.is_none() =>
+                {
+                    self.greeted = Greeted::Early;
+                }
                 Ok(Some(Message::Setup(_))) => self.begin(quic),
                 Ok(Some(_)) => {}
                 Ok(None) => return Incoming::Control(buffer),

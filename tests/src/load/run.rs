@@ -127,19 +127,20 @@ struct Reading {
 /// Runs it.
 pub(super) fn run(config: &Config) -> Result<Value> {
     let shape = Shape::named(&config.shape).with_context(|| format!("there is no shape {}", config.shape))?;
-    let mut run = Run::new(config, shape)?;
+    let mut run = Run::new(config, &shape)?;
     let idle_memory = run.memory();
     run.announce()?;
     let before = run.reading()?;
     run.subscribe()?;
     let after = run.reading()?;
     let handshake_us = (after.server - before.server) as f64 / 1e3 / config.subscribers.max(1) as f64;
-    let _trouble = run.trouble()?;
-    run.measure(idle_memory, handshake_us, _trouble.as_ref())
+    // The bad link lasts as long as the run.
+    let link = run.trouble()?;
+    run.measure(idle_memory, handshake_us, link.as_ref())
 }
 
 impl<'a> Run<'a> {
-    fn new(config: &'a Config, shape: Shape) -> Result<Self> {
+    fn new(config: &'a Config, shape: &Shape) -> Result<Self> {
         let over = match (config.floor, config.url.scheme()) {
             (true, _) => Over::Nothing,
             (false, "moqt") => Over::Quic,
@@ -160,7 +161,7 @@ impl<'a> Run<'a> {
             host,
             address,
             engine: Engine::clients(config.sockets.min(config.subscribers.max(1)))?,
-            crowd: Crowd { peers: Vec::new(), record: Record::new(&shape, config.subscribers) },
+            crowd: Crowd { peers: Vec::new(), record: Record::new(shape, config.subscribers) },
             publishers: Vec::new(),
             subscribers: Vec::new(),
             schedule: None,
@@ -228,10 +229,7 @@ impl<'a> Run<'a> {
         let (mut under_way, mut done): (Vec<Key>, Vec<Key>) = (Vec::new(), Vec::new());
         let mut told = Instant::now();
         while done.len() < self.config.subscribers {
-            while under_way.len() < self.config.ramp
-                && under_way.len() + self.subscribers.len() < self.config.subscribers + under_way.len()
-                && self.subscribers.len() < self.config.subscribers
-            {
+            while under_way.len() < self.config.ramp && self.subscribers.len() < self.config.subscribers {
                 let index = self.subscribers.len();
                 let tracks = self.plan.shape.tracks_of(index);
                 let key =
