@@ -147,7 +147,7 @@ impl World {
         let all = [&["token", "--room", room, "--role", role, "--data", &data], arguments].concat();
         let mut relay = Process::start("relay", &all)?;
         let code = relay.wait(PATIENCE)?;
-        anyhow::ensure!(code == 0, "relay token: {}", relay.errors());
+        anyhow::ensure!(code.success(), "relay token: {}", relay.errors());
         Ok(relay.output().concat().trim().to_owned())
     }
 
