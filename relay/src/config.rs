@@ -14,7 +14,7 @@ mod successor;
 mod value;
 
 pub use successor::Successor;
-pub use value::{ByteCount, ValueError};
+pub use value::{ByteCount, StatusAddr, ValueError};
 
 /// A live room's relay: takes broadcasts over Media over QUIC and forwards them to the audience.
 #[derive(Debug, Parser)]
@@ -48,9 +48,15 @@ pub struct Config {
     #[arg(long, env = "RELAY_LISTEN", value_name = "ADDR", default_value = "[::]:4443")]
     pub listen: SocketAddr,
 
-    /// TCP address for the viewer page, /certificate.json, /healthz and /metrics
+    /// TCP address for the viewer page, /certificate.json and /healthz
     #[arg(long, env = "RELAY_HTTP", value_name = "ADDR", default_value = "[::]:8080")]
     pub http: SocketAddr,
+
+    /// TCP address for operators: /status, /status.json and /metrics, which tell of every room and track. Give
+    /// another than this machine's only in a network that you trust; or off. Without it 127.0.0.1 and the port
+    /// after that of --http
+    #[arg(long, env = "RELAY_STATUS", value_name = "ADDR")]
+    pub status: Option<StatusAddr>,
 
     /// Folder for the self-made certificate and the records
     #[arg(long, env = "RELAY_DATA", value_name = "DIR", default_value = "./data")]
@@ -102,9 +108,32 @@ pub struct Config {
     #[arg(long, env = "RELAY_CACHE_BYTES", value_name = "BYTES", default_value = "16M")]
     pub cache_bytes: ByteCount,
 
+    /// Bytes that the caches of all tracks may hold together; older groups and tracks that nobody watches are
+    /// let go first
+    #[arg(long, env = "RELAY_CACHE_TOTAL", value_name = "BYTES", default_value = "512M")]
+    pub cache_total: ByteCount,
+
     /// For how long the groups of a track are kept; the newest always is
     #[arg(long, env = "RELAY_CACHE_AGE", value_name = "TIME", default_value = "10s", value_parser = value::duration)]
     pub cache_age: Duration,
+
+    /// Bytes that may wait for one subscription; a viewer that is behind by more skips to the newest group
+    #[arg(long, env = "RELAY_QUEUE_BYTES", value_name = "BYTES", default_value = "4M")]
+    pub queue_bytes: ByteCount,
+
+    /// Subgroups that may be under way to one subscription; past it the viewer skips to the newest group
+    #[arg(long, env = "RELAY_QUEUE_SUBGROUPS", value_name = "N", default_value = "1024")]
+    pub queue_subgroups: usize,
+
+    /// For how long a viewer may take nothing of what waits for it before its subscription is ended
+    /// (TOO_FAR_BEHIND); 0s for ever
+    #[arg(long, env = "RELAY_STUCK", value_name = "TIME", default_value = "10s", value_parser = value::duration)]
+    pub stuck: Duration,
+
+    /// For how long a publisher may be silent before its connection is ended; it is asked for an answer
+    /// meanwhile. 0s leaves it to QUIC's idle timeout of 10 s, which viewers have
+    #[arg(long, env = "RELAY_PUBLISHER_SILENCE", value_name = "TIME", default_value = "2500ms", value_parser = value::duration)]
+    pub publisher_silence: Duration,
 
     /// For how long a track is still taken from its publisher after its last viewer left
     #[arg(long, env = "RELAY_LINGER", value_name = "TIME", default_value = "10s", value_parser = value::duration)]
@@ -282,6 +311,7 @@ impl Config {
             config: None,
             listen: SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 0], 4443)),
             http: SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 0], 8080)),
+            status: None,
             data: PathBuf::from("./data"),
             cert: None,
             key: None,
@@ -294,7 +324,12 @@ impl Config {
             max_connections: 2000,
             max_enumerated: 1000,
             cache_bytes: ByteCount(16 << 20),
+            cache_total: ByteCount(512 << 20),
             cache_age: Duration::from_secs(10),
+            queue_bytes: ByteCount(4 << 20),
+            queue_subgroups: 1024,
+            stuck: Duration::from_secs(10),
+            publisher_silence: Duration::from_millis(2500),
             linger: Duration::from_secs(10),
             pause_offers: false,
             rendezvous: Duration::from_secs(10),
@@ -303,6 +338,21 @@ impl Config {
             drain: Duration::from_secs(2),
             qlog: None,
             log: "info".to_owned(),
+        }
+    }
+}
+
+impl Config {
+    /// Where operators are told how it is, if anywhere; `http` is where viewers are served.
+    pub(crate) fn status_addr(&self, http: SocketAddr) -> Option<SocketAddr> {
+        match self.status {
+            Some(StatusAddr::Off) => None,
+            Some(StatusAddr::At(addr)) => Some(addr),
+            // Who lets the system choose one port lets it choose both.
+            None => Some(SocketAddr::from((
+                [127, 0, 0, 1],
+                if self.http.port() == 0 { 0 } else { http.port().checked_add(1).unwrap_or(0) },
+            ))),
         }
     }
 }

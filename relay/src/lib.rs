@@ -12,8 +12,10 @@
 //! | `media` | ingest -> cache -> fanout |
 //! | `auth` | who may do what: tokens, and what they allow |
 //! | `analytics` | recorder -> store -> report |
-//! | `http` | the viewer page, the certificate's hash, health and counters |
+//! | `http` | the viewer page, the certificate's hash, health; for operators status and counters |
 //! | `metrics` | the counters |
+//! | `status` | how the relay does, looked at once a second |
+//! | `process` | what the program takes of its machine |
 
 mod analytics;
 mod auth;
@@ -24,10 +26,12 @@ mod embedded;
 mod http;
 mod media;
 mod metrics;
+mod process;
 mod registry;
 pub mod room;
 mod serve;
 mod session;
+mod status;
 mod tasks;
 
 pub use analytics::store::StoreError;

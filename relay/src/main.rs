@@ -48,8 +48,9 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         .init();
     let mut stop = Stop::new().context("cannot listen for signals")?;
     let running = relay::serve(config).await?;
+    let status = running.status_addr().map(|addr| format!("\"status\":\"{addr}\",")).unwrap_or_default();
     print(&format!(
-        "{{\"moqt\":\"{}\",\"http\":\"{}\",\"certHash\":\"{}\"}}\n",
+        "{{\"moqt\":\"{}\",\"http\":\"{}\",{status}\"certHash\":\"{}\"}}\n",
         running.moqt_addr(),
         running.http_addr(),
         running.cert_hash()

@@ -34,6 +34,7 @@ use crate::{
     registry::Registry,
     room::{self, Rooms},
     session::{self, Relay},
+    status::Observer,
     tasks::Tasks,
 };
 
@@ -82,6 +83,14 @@ pub enum StartError {
         /// What the system says.
         cause: io::Error,
     },
+    /// The operators' port cannot be bound.
+    #[error("cannot listen for operators on TCP {addr}: {}", port_hint(cause, "--status"))]
+    Status {
+        /// The address.
+        addr: SocketAddr,
+        /// What the system says.
+        cause: io::Error,
+    },
     /// The folder for qlog files cannot be used.
     #[error(transparent)]
     Qlog(#[from] qlog::OpenError),
@@ -109,6 +118,7 @@ fn port_hint(error: &io::Error, option: &str) -> String {
 pub struct Running {
     moqt_addr: SocketAddr,
     http_addr: SocketAddr,
+    status_addr: Option<SocketAddr>,
     certificate: watch::Receiver<Shown>,
     server: Arc<Server>,
     relay: Arc<Relay>,
@@ -137,6 +147,16 @@ pub async fn serve(config: Config) -> Result<Running, StartError> {
     let http_failed = |cause| StartError::Http { addr: config.http, cause };
     let listener = Listener::bind(config.http, Arc::clone(&metrics)).await.map_err(http_failed)?;
     let http_addr = listener.local_addr().map_err(http_failed)?;
+    let status_listener = match config.status_addr(http_addr) {
+        Some(addr) => {
+            let failed = |cause| StartError::Status { addr, cause };
+            let listener = Listener::bind(addr, Arc::clone(&metrics)).await.map_err(failed)?;
+            let bound = listener.local_addr().map_err(failed)?;
+            Some((listener, bound))
+        }
+        None => None,
+    };
+    let status_addr = status_listener.as_ref().map(|(_, addr)| *addr);
     let store = Store::open(&config.data, now())?;
 
     let (recorder, writer) = Recorder::start(store, Arc::clone(&metrics)).map_err(StartError::Thread)?;
@@ -148,12 +168,8 @@ pub async fn serve(config: Config) -> Result<Running, StartError> {
     let (stopping, stop) = watch::channel(false);
     let (shown, certificate) = certificate::show(&identity);
     let moqt_addr = server.local_addr();
-    let site = Site {
-        moqt: moqt_addr,
-        certificate: certificate.clone(),
-        metrics: Arc::clone(&metrics),
-        registry: Arc::clone(&registry),
-    };
+    let site = Site { moqt: moqt_addr, certificate: certificate.clone(), registry: Arc::clone(&registry) };
+    let observer = Observer::new(&config, Arc::clone(&metrics), Arc::clone(&registry), certificate.clone());
     let room = Rooms::new(&registry, tracks.clone(), room::Keeper::new(records), bans);
     let relay = Arc::new(Relay::new(&config, registry, room, metrics, recorder, stop, Arc::clone(&auth)));
 
@@ -167,10 +183,20 @@ pub async fn serve(config: Config) -> Result<Running, StartError> {
             tracing::error!(%error, "HTTP ended");
         }
     });
+    if let Some((listener, addr)) = status_listener {
+        let observer = Arc::new(observer);
+        services.spawn(Arc::clone(&observer).run());
+        services.spawn(async move {
+            if let Err(error) = axum::serve(listener, http::status::router(observer, addr)).await {
+                tracing::error!(%error, "HTTP for operators ended");
+            }
+        });
+    }
     tracing::info!(moqt = %moqt_addr, http = %http_addr, hash = %certificate.borrow().hash, "serving");
     Ok(Running {
         moqt_addr,
         http_addr,
+        status_addr,
         certificate,
         server,
         relay,
@@ -233,6 +259,11 @@ impl Running {
     /// Where the viewer page is served.
     pub fn http_addr(&self) -> SocketAddr {
         self.http_addr
+    }
+
+    /// Where operators are told how it is; `None` where that is off.
+    pub fn status_addr(&self) -> Option<SocketAddr> {
+        self.status_addr
     }
 
     /// Hash of the certificate that is shown now.

@@ -8,7 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use shared::{
@@ -37,8 +37,11 @@ use crate::{
     room::{Pass, Rooms, Voice},
 };
 
+mod silence;
 mod tracks;
 mod voices;
+
+use silence::{Silence, Verdict};
 
 /// Subscriptions of one session at one time; further ones are refused.
 const MAX_SUBSCRIPTIONS: usize = 256;
@@ -66,6 +69,8 @@ pub(crate) struct Relay {
     max_enumerated: usize,
     successor: Option<Successor>,
     drain: Duration,
+    publisher_silence: Duration,
+    config: moqt::Config,
     places: Arc<Semaphore>,
     stop: watch::Receiver<bool>,
     sessions: AtomicU64,
@@ -92,6 +97,8 @@ impl Relay {
             max_enumerated: config.max_enumerated,
             successor: config.successor.clone(),
             drain: config.drain,
+            publisher_silence: config.publisher_silence,
+            config: session_config(config),
             places: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
             stop,
             sessions: AtomicU64::new(0),
@@ -148,6 +155,14 @@ impl Relay {
     }
 }
 
+/// How sessions are set up, with the operator's bounds.
+fn session_config(config: &Config) -> moqt::Config {
+    let mut session = moqt::Config::new(Role::Server);
+    session.data_limits.subscriber_bytes = config.queue_bytes.0;
+    session.data_limits.subscriber_subgroups = config.queue_subgroups;
+    session
+}
+
 fn refusal(denied: Denied) -> (RequestCode, String) {
     (denied.code, denied.reason)
 }
@@ -186,8 +201,13 @@ pub(crate) async fn accept(server: Arc<Server>, relay: Arc<Relay>) {
 
 async fn connection(incoming: Incoming, relay: Arc<Relay>, _place: OwnedSemaphorePermit) {
     let _open = Counted::new(&relay.metrics, |metrics| &metrics.connections);
+    relay.metrics.handshakes_started.add(1);
     if let Err(error) = set_up_and_run(incoming, &relay).await {
         relay.metrics.connections_failed.add(1);
+        match &error {
+            SetUpError::Connection(_) => relay.metrics.handshakes_failed_quic.add(1),
+            SetUpError::Session(_) => relay.metrics.handshakes_failed_moqt.add(1),
+        }
         tracing::debug!(%error, "set-up failed");
     }
 }
@@ -202,15 +222,26 @@ enum SetUpError {
 }
 
 async fn set_up_and_run(incoming: Incoming, relay: &Arc<Relay>) -> Result<(), SetUpError> {
-    run(incoming.connect().await?, relay).await?;
+    let began = Instant::now();
+    serve(incoming.connect().await?, Some(began), relay).await?;
     Ok(())
 }
 
 /// Serves a connection until its session is over.
 pub(crate) async fn run(connection: Connection, relay: &Arc<Relay>) -> Result<(), moqt::SessionError> {
+    serve(connection, None, relay).await
+}
+
+/// The same for one whose handshake began at a time.
+async fn serve(
+    connection: Connection,
+    began: Option<Instant>,
+    relay: &Arc<Relay>,
+) -> Result<(), moqt::SessionError> {
     let kind = connection.kind();
     let address = connection.remote_addr().ip();
-    let (session, requests) = moqt::start(connection, moqt::Config::new(Role::Server)).await?;
+    let (session, requests) = moqt::start(connection, relay.config.clone()).await?;
+    began.into_iter().for_each(|began| relay.metrics.handshake.observe(began.elapsed()));
     let _open = Counted::new(&relay.metrics, Metrics::sessions(kind));
     let id = SessionId(relay.sessions.fetch_add(1, Ordering::Relaxed) + 1);
     relay.recorder.record(Fact::SessionStarted { session: id, transport: kind });
@@ -229,6 +260,7 @@ pub(crate) async fn run(connection: Connection, relay: &Arc<Relay>) -> Result<()
         offers: Arc::new(Semaphore::new(MAX_OFFERS)),
         namespaces: JoinSet::new(),
         is_publisher: false,
+        silence: None,
     };
     let Closed { code, reason } = peer.run(requests).await;
     let reason = if reason.is_empty() { code.to_string() } else { reason };
@@ -256,12 +288,16 @@ struct Peer {
     /// A task for each namespace that it publishes, watches or takes all tracks of.
     namespaces: JoinSet<()>,
     is_publisher: bool,
+    /// What was heard of it, since it publishes.
+    silence: Option<Silence>,
 }
 
 impl Peer {
     async fn run(&mut self, mut requests: Requests) -> Closed {
         let mut totals = tokio::time::interval(TOTALS_EVERY);
         totals.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut looks = tokio::time::interval(silence::EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut stop = self.relay.stop.clone();
         let mut is_stopping = false;
         let session = self.session.clone();
@@ -295,6 +331,7 @@ impl Peer {
                     let uri = successor.map(|successor| successor.uri(self.kind)).unwrap_or_default();
                     session.goaway(&uri, self.relay.drain + GRACE);
                 }
+                _ = looks.tick(), if self.silence.is_some() => self.look(),
                 _ = totals.tick() => {
                     let traffic = self.traffic();
                     if std::mem::replace(&mut written, traffic) != traffic {
@@ -308,6 +345,31 @@ impl Peer {
                     None => return closed.await,
                 },
             }
+        }
+    }
+
+    /// Ends the session of a publisher that is unplugged.
+    fn look(&mut self) {
+        let Some(silence) = &mut self.silence else { return };
+        let now = tokio::time::Instant::now().into_std();
+        match silence.look(now, self.session.stats().received_bytes) {
+            Verdict::Heard => {}
+            Verdict::Quiet => self.session.ping(),
+            Verdict::Gone => {
+                self.relay.metrics.publishers_silent.add(1);
+                self.silence = None;
+                let reason = "nothing was heard from the publisher for too long";
+                self.session.close(moqt::SessionCode::ControlMessageTimeout, reason);
+            }
+        }
+    }
+
+    /// From now on it is to be heard of: others wait for what it publishes.
+    fn listen(&mut self) {
+        let longest = self.relay.publisher_silence;
+        // A connection in memory is gone when it is gone.
+        if self.silence.is_none() && self.kind != Kind::Memory && !longest.is_zero() {
+            self.silence = Some(Silence::new(tokio::time::Instant::now().into_std(), longest));
         }
     }
 
@@ -393,6 +455,7 @@ impl Peer {
             return request.reject(RequestCode::ExcessiveLoad, "too many namespaces are on air: try later");
         };
         let published = request.accept();
+        self.listen();
         tracing::info!(%namespace, "on air");
         self.joined_as_publisher(&namespace);
         let rights = Arc::clone(&self.rights);
@@ -427,6 +490,7 @@ impl Peer {
             return request.reject(RequestCode::ExcessiveLoad, "too many tracks published in one session");
         };
         self.joined_as_publisher(&namespace);
+        self.listen();
         self.relay.registry.offer(request, self.id, self.session.clone(), permit);
     }
 

@@ -8,11 +8,15 @@ use std::{
 
 use shared::{
     event::BroadcastId,
-    moqt::{DoneCode, Filter, Item, RequestCode, SubscribeOk, TrackWriter},
+    moqt::{DoneCode, Filter, Item, RequestCode, SubscribeOk, TrackName, TrackWriter},
 };
 
 use super::{Command, Context, cache::Cache, fanout::Fanout, fetches::Fetches};
-use crate::{metrics::Metrics, registry::Seat, tasks::Tasks};
+use crate::{
+    metrics::{Meter, Metrics},
+    registry::Seat,
+    tasks::Tasks,
+};
 
 /// What of a track is kept for late joiners and fetches; the newest group always is.
 #[derive(Debug, Clone, Copy)]
@@ -34,21 +38,27 @@ pub(crate) struct Local {
     fetches: Fetches,
     ok: SubscribeOk,
     cached_bytes: usize,
+    stuck: Option<Duration>,
+    meter: Meter,
     metrics: Arc<Metrics>,
 }
 
 impl Local {
     /// One without objects.
-    pub(crate) fn new(name: &str, held: Held, context: &Context, tasks: Tasks) -> Self {
+    pub(crate) fn new(track: &TrackName, held: Held, context: &Context, tasks: Tasks) -> Self {
+        let meter = Meter::new(&context.metrics, track);
+        let label = track.name.escape_ascii().to_string();
         context.metrics.tracks.add(1);
         Self {
             cache: Cache::new(held.bytes, held.age),
             held,
             // It is part of no broadcast.
-            fanout: Fanout::new(BroadcastId(0), name.to_owned(), context),
+            fanout: Fanout::new(BroadcastId(0), label, Arc::clone(meter.counters()), context),
             fetches: Fetches::new(Arc::clone(&context.metrics), tasks),
             ok: SubscribeOk::default(),
             cached_bytes: 0,
+            stuck: context.limits.stuck,
+            meter,
             metrics: Arc::clone(&context.metrics),
         }
     }
@@ -80,6 +90,8 @@ impl Local {
                 let _ = reply.send(self.ok());
             }
             Command::End(code, reason) => self.fanout.done(code, reason),
+            // Nobody else publishes it.
+            Command::Follow(_) => {}
             command @ Command::Adopt(_) => {
                 command.refuse(RequestCode::Unauthorized, "the relay itself publishes this track");
             }
@@ -97,6 +109,9 @@ impl Local {
         // Groups begin when there is something to say: nobody can ask for one.
         let _ = self.fanout.listen();
         self.fanout.count();
+        if let Some(longest) = self.stuck {
+            self.fanout.end_stuck(now(), longest);
+        }
         self.cache.expire(now());
         self.gauge();
     }
@@ -116,6 +131,7 @@ impl Local {
 
     fn gauge(&mut self) {
         let bytes = self.cache.bytes();
+        self.meter.cache_bytes.set(bytes as u64);
         let before = std::mem::replace(&mut self.cached_bytes, bytes);
         self.metrics.cache_bytes.add(bytes.saturating_sub(before) as u64);
         self.metrics.cache_bytes.subtract(before.saturating_sub(bytes) as u64);

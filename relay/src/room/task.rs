@@ -110,13 +110,14 @@ impl Task {
         uttered: mpsc::Receiver<Uttered>,
     ) -> Self {
         let (context, tasks) = (rooms.context(), rooms.tasks());
+        let tracks = Feed::ALL.map(|feed| (track(&name, feed, context, tasks), None));
         Self {
             name,
             rooms: Arc::downgrade(rooms),
             asked,
             uttered,
             clock: Clock::start(),
-            tracks: Feed::ALL.map(|feed| (track(feed, context, tasks), None)),
+            tracks,
             voices: HashMap::new(),
             _open: Counted::new(&context.metrics, |metrics| &metrics.rooms),
         }
@@ -326,7 +327,7 @@ fn is_datagram(feed: Feed) -> bool {
 }
 
 /// What of each track is there for late joiners and for those who missed something.
-fn track(feed: Feed, context: &Context, tasks: &Tasks) -> Local {
+fn track(room: &naming::Room, feed: Feed, context: &Context, tasks: &Tasks) -> Local {
     let (groups, age, bytes) = match feed {
         // History is kept whatever its age.
         Feed::Chat => (5, Duration::MAX, 4 << 20),
@@ -334,7 +335,7 @@ fn track(feed: Feed, context: &Context, tasks: &Tasks) -> Local {
         Feed::Danmaku => (100, Duration::from_secs(4), 1 << 20),
         Feed::Reactions => (2, Duration::from_secs(4), 1 << 18),
     };
-    Local::new(feed.name(), Held { groups, age, bytes }, context, tasks.clone())
+    Local::new(&room.on_feed(feed), Held { groups, age, bytes }, context, tasks.clone())
 }
 
 fn object(group: GroupId, id: u64, priority: Priority, payload: Bytes) -> Object {

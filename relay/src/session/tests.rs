@@ -32,8 +32,10 @@ const LINGER: Duration = Duration::from_secs(5);
 const RENDEZVOUS: Duration = Duration::from_secs(8);
 const FILL: Duration = Duration::from_secs(3);
 
+mod hostile;
 mod offers;
 mod prefixes;
+mod publishers;
 mod tracks;
 mod voices;
 
@@ -229,36 +231,6 @@ async fn a_track_is_given_back_some_time_after_its_last_viewer_left() {
     assert_eq!(timeout(LINGER, writer.event()).await, Ok(None));
     assert_eq!((world.metric("relay_tracks"), world.metric("relay_cache_bytes")), (1, 0));
     let (_again, _writer) = watch_it(&viewer, &mut publisher, &track).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_newest_publisher_wins_and_viewers_stay_connected() {
-    let mut world = World::new();
-    let mut old = world.publisher().await;
-    let track = world.room.on_stage("video-720p");
-    let viewer = world.viewer().await;
-    let (mut watched, _writer) = watch_it(&viewer, &mut old, &track).await;
-    let mut told = viewer.subscribe_namespace(world.room.stage()).await.expect("granted");
-    assert_eq!(told.next().await, Some(NamespaceEvent::Published(world.room.stage())));
-
-    let mut new = world.publisher().await;
-    assert_eq!(next(&mut watched).await, Err(Some(DoneCode::InternalError)));
-    assert_eq!(told.next().await, Some(NamespaceEvent::Withdrawn(world.room.stage())));
-    assert_eq!(told.next().await, Some(NamespaceEvent::Published(world.room.stage())));
-    let (mut watched, writer) = watch_it(&viewer, &mut new, &track).await;
-    drop(old);
-    writer.push(object(5, 0, 10));
-    assert_eq!(next(&mut watched).await, Ok((5, 0)), "the old one's end changes nothing");
-
-    new.session.close(moqt::SessionCode::NoError, "crashed");
-    assert!(next(&mut watched).await.is_err());
-    assert_eq!(told.next().await, Some(NamespaceEvent::Withdrawn(world.room.stage())));
-    match viewer.subscribe(track, SubscribeOptions::default()).await {
-        Err(Refused::Error { code: RequestCode::DoesNotExist, reason, .. }) => {
-            assert_eq!(reason, "room demo is not on air");
-        }
-        other => panic!("{other:?}"),
-    }
 }
 
 #[tokio::test(start_paused = true)]
