@@ -33,8 +33,13 @@ impl Evening {
     fn begin(records: &Rooms) -> Self {
         let restored = records.restore(&room()).expect("read");
         let now = wall();
-        let mut evening =
-            Self { core: Core::new(Wall(now), restored), now, next: 0, lines: Vec::new(), replies: Vec::new() };
+        let mut evening = Self {
+            core: Core::new(Wall(now), restored),
+            now,
+            next: 0,
+            lines: Vec::new(),
+            replies: Vec::new(),
+        };
         evening.settle(records);
         evening
     }
@@ -165,16 +170,17 @@ fn what_is_said_and_done_is_in_the_tables_with_its_times() {
     let connection = connect(folder.path()).expect("opened");
     let sql = "SELECT kind, viewer, media, at / 1000, is_gone FROM interactions ORDER BY id";
     let mut statement = connection.prepare(sql).expect("a query");
-    let rows = statement.query_map([], |row| {
-        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
-    });
+    let rows =
+        statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)));
     let rows: Vec<(String, String, Option<i64>, i64, i64)> =
         rows.expect("rows").map(|row| row.expect("a row")).collect();
     let at = i64::try_from(evening.now).expect("a time");
     assert_eq!(rows[0], ("chat".to_owned(), "ann".to_owned(), Some(77), at, 0));
     assert_eq!((rows[1].0.as_str(), rows.len()), ("mute", 2));
     let act: (String, String, String) = connection
-        .query_row("SELECT act, viewer, target FROM acts", [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .query_row("SELECT act, viewer, target FROM acts", [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
         .expect("an act");
     assert_eq!(act, ("mute".to_owned(), "host".to_owned(), "ann".to_owned()));
 }
