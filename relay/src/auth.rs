@@ -10,7 +10,6 @@
 //! | `mint` | makes tokens, and takes them back |
 
 use std::{
-    net::IpAddr,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -77,15 +76,10 @@ impl Auth {
         Arc::new(Self { keys, rules, sessions, revoked, now })
     }
 
-    /// The sessions that run: to end those of somebody.
-    pub(crate) fn sessions(&self) -> &Arc<Sessions> {
-        &self.sessions
-    }
-
     /// The rights of a new session, whose tokens come in SETUP and later.
-    pub(crate) fn enter(self: &Arc<Self>, address: IpAddr) -> Arc<Rights> {
+    pub(crate) fn enter(self: &Arc<Self>) -> Arc<Rights> {
         let authority = Mutex::new(Authority::new(self.rules));
-        let ticket = self.sessions.enter(address);
+        let ticket = self.sessions.enter();
         Arc::new(Rights { auth: Arc::clone(self), authority, ticket, changed: Notify::new() })
     }
 

@@ -253,7 +253,7 @@ async fn serve(
         pass: relay.room.door().enter(id, session.clone(), address),
         voices: BTreeMap::new(),
         session,
-        rights: relay.auth.enter(address),
+        rights: relay.auth.enter(),
         relay: Arc::clone(relay),
         subscriptions: Arc::new(Semaphore::new(MAX_SUBSCRIPTIONS)),
         fetches: Arc::new(Semaphore::new(MAX_FETCHES)),

@@ -95,7 +95,6 @@ pub(super) fn append(folder: &Path, target: &Target, now: Seconds) -> io::Result
             viewer: Some(viewer.clone()),
             room: room.as_ref().map(ToString::to_string),
         },
-        Target::Address(_) => return Err(io::Error::other("addresses are not kept here")),
     };
     let path = folder.join(FILE);
     if fs::metadata(&path).is_ok_and(|about| about.len() > MAX_BYTES / 2) {

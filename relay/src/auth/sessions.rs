@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -18,8 +17,6 @@ pub(crate) enum Target {
     Token(String),
     /// Those of a viewer's tokens that were made until then; in all rooms where none is said.
     Viewer { viewer: ViewerId, room: Option<Room>, until: Seconds },
-    /// Those from an address.
-    Address(IpAddr),
 }
 
 impl Target {
@@ -32,7 +29,6 @@ impl Target {
                 let is_here = room.as_ref().is_none_or(|room| *room == identity.room);
                 is_here && identity.viewer == *viewer && grant.made <= *until
             }
-            Self::Address(_) => false,
         }
     }
 }
@@ -49,29 +45,25 @@ struct State {
 
 #[derive(Debug)]
 struct Entry {
-    address: IpAddr,
     grants: Vec<Grant>,
     end: watch::Sender<Option<String>>,
 }
 
 impl Sessions {
     /// Takes a session in; dropping the ticket takes it out.
-    pub(super) fn enter(self: &Arc<Self>, address: IpAddr) -> Ticket {
+    pub(super) fn enter(self: &Arc<Self>) -> Ticket {
         let (end, ended) = watch::channel(None);
         let mut state = self.lock();
         state.count += 1;
         let number = state.count;
-        state.all.insert(number, Entry { address, grants: Vec::new(), end });
+        state.all.insert(number, Entry { grants: Vec::new(), end });
         Ticket { sessions: Arc::clone(self), number, ended }
     }
 
     /// Ends sessions at once, which are told `reason`. How many they are.
     pub(crate) fn end(&self, target: &Target, reason: &str) -> usize {
         let state = self.lock();
-        let meant = state.all.values().filter(|entry| match target {
-            Target::Address(address) => entry.address == *address,
-            Target::Token(_) | Target::Viewer { .. } => entry.grants.iter().any(|grant| target.means(grant)),
-        });
+        let meant = state.all.values().filter(|entry| entry.grants.iter().any(|grant| target.means(grant)));
         meant.map(|entry| entry.end.send_replace(Some(reason.to_owned()))).count()
     }
 

@@ -83,10 +83,19 @@ impl World {
     }
 
     async fn connect(&mut self) -> (Session, Requests) {
+        self.connect_with(vec![self.token.clone()]).await
+    }
+
+    /// Somebody without a token.
+    async fn stranger(&mut self) -> (Session, Requests) {
+        self.connect_with(Vec::new()).await
+    }
+
+    async fn connect_with(&mut self, tokens: Vec<AuthToken>) -> (Session, Requests) {
         let (client, server) = memory::pair();
         let relay = Arc::clone(&self.relay);
         self.connections.spawn(async move { run(server, &relay).await.expect("set up") });
-        let config = moqt::Config { tokens: vec![self.token.clone()], ..moqt::Config::new(Role::Client) };
+        let config = moqt::Config { tokens, ..moqt::Config::new(Role::Client) };
         moqt::start(client, config).await.expect("set up")
     }
 

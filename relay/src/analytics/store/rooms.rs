@@ -397,3 +397,6 @@ fn role_of(text: &str) -> Role {
         _ => Role::Viewer,
     }
 }
+
+#[cfg(test)]
+mod tests;

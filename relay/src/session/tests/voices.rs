@@ -24,7 +24,11 @@ struct Speaking {
 impl Speaking {
     /// One whose track is published as it is by native programs.
     async fn join(world: &mut World, name: &str) -> Self {
-        let session = world.viewer().await;
+        let session = world.stranger().await.0;
+        Self::join_in(world, session, name).await
+    }
+
+    async fn join_in(world: &World, session: Session, name: &str) -> Self {
         let viewer: ViewerId = name.parse().expect("a viewer");
         let replies = session.subscribe(world.room.replies(&viewer), SubscribeOptions::default());
         let replies = replies.await.expect("answers");
@@ -90,7 +94,7 @@ async fn what_a_viewer_says_is_answered_and_heard_by_all_also_by_who_comes_later
     let mut ann = Speaking::join(&mut world, "ann").await;
     let Reply::You(you) = ann.reply().await else { panic!("who one is comes first") };
     assert_eq!((you.viewer.to_string(), you.name), ("ann".to_owned(), "ann".to_owned()));
-    let other = world.viewer().await;
+    let other = world.stranger().await.0;
     let options = SubscribeOptions::default;
     let mut lines = other.subscribe(world.room.on_feed(Feed::Chat), options()).await.expect("a feed");
     for (id, text) in ["one", "two", "three"].into_iter().enumerate() {
@@ -103,7 +107,7 @@ async fn what_a_viewer_says_is_answered_and_heard_by_all_also_by_who_comes_later
         assert_eq!(message.text, text);
     }
     let (ok, mut late) = {
-        let late = world.viewer().await;
+        let late = world.stranger().await.0;
         let subscription = late.subscribe(world.room.on_feed(Feed::Chat), options()).await.expect("a feed");
         (subscription.ok().clone(), subscription)
     };
@@ -120,7 +124,7 @@ async fn what_a_viewer_says_is_answered_and_heard_by_all_also_by_who_comes_later
 async fn danmaku_and_likes_come_in_datagrams_and_the_state_to_whoever_comes() {
     let mut world = open_world();
     let mut ann = Speaking::join(&mut world, "ann").await;
-    let other = world.viewer().await;
+    let other = world.stranger().await.0;
     let options = SubscribeOptions::default;
     let mut bullets = other.subscribe(world.room.on_feed(Feed::Danmaku), options()).await.expect("a feed");
     let mut tallies = other.subscribe(world.room.on_feed(Feed::Reactions), options()).await.expect("a feed");
@@ -136,7 +140,7 @@ async fn danmaku_and_likes_come_in_datagrams_and_the_state_to_whoever_comes() {
     ann.says(2, Say::React(Taps { reaction: Reaction::Like, count: 3 }));
     let tally: Tally = heard(&mut tallies).await;
     assert_eq!(tally.totals.get(&Reaction::Like), Some(&3));
-    let late = world.viewer().await;
+    let late = world.stranger().await.0;
     let mut state = late.subscribe(world.room.on_feed(Feed::State), options()).await.expect("a feed");
     let snapshot: Snapshot = heard(&mut state).await;
     assert!(snapshot.mode.features.chat);
@@ -145,7 +149,7 @@ async fn danmaku_and_likes_come_in_datagrams_and_the_state_to_whoever_comes() {
 #[tokio::test(start_paused = true)]
 async fn a_viewer_that_only_announces_its_namespace_is_asked_for_what_it_says() {
     let mut world = open_world();
-    let (session, mut requests) = world.connect().await;
+    let (session, mut requests) = world.stranger().await;
     let viewer: ViewerId = "page".parse().expect("a viewer");
     let replies = session.subscribe(world.room.replies(&viewer), SubscribeOptions::default());
     let mut replies = replies.await.expect("answers");
@@ -190,12 +194,9 @@ async fn nobody_speaks_for_another_hears_what_others_say_or_sees_the_desk() {
     // A session is one viewer in a room.
     let mut foreign = ann.session.publish(world.room.say(&bob), offer()).await.expect("asked");
     assert!(matches!(foreign.granted().await, Err(Refused::Error { code: RequestCode::Unauthorized, .. })));
-    for track in [
-        world.room.replies(&bob),
-        world.room.say(&bob),
-        world.room.say(&"ann".parse().expect("a viewer")),
-        world.room.on_feed(Feed::Desk),
-    ] {
+    for track in
+        [world.room.replies(&bob), world.room.say(&bob), world.room.say(&"ann".parse().expect("a viewer"))]
+    {
         let refused = ann.session.subscribe(track.clone(), SubscribeOptions::default()).await;
         let is_refused = matches!(refused, Err(Refused::Error { code: RequestCode::Unauthorized, .. }));
         assert!(is_refused, "{track}");
@@ -207,9 +208,65 @@ async fn nobody_speaks_for_another_hears_what_others_say_or_sees_the_desk() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_relay_that_asks_for_tokens_gives_nobody_a_voice_without_one() {
+async fn a_host_sees_the_desk_and_whoever_it_bans_is_shown_out_and_not_let_in_again() {
     let mut world = World::new();
     let session = world.viewer().await;
+    let mut host = Speaking::join_in(&world, session, "host").await;
+    let Reply::You(you) = host.reply().await else { panic!("who one is comes first") };
+    assert_eq!(you.role, shared::room::Role::Host);
+    let desk = host.session.subscribe(world.room.on_feed(Feed::Desk), SubscribeOptions::default()).await;
+    let mut desk = desk.expect("a desk");
+    let snapshot: shared::room::desk::Snapshot = heard(&mut desk).await;
+    assert!(snapshot.acts.is_empty());
+    let watcher = world.stranger().await.0;
+    let refused = watcher.subscribe(world.room.on_feed(Feed::Desk), SubscribeOptions::default()).await;
+    assert!(matches!(refused, Err(Refused::Error { code: RequestCode::Unauthorized, .. })));
+    // In memory all come from one address: the watcher is beside whom the host bans.
+    let feed = watcher.subscribe(world.room.on_feed(Feed::Chat), SubscribeOptions::default()).await;
+    assert!(feed.is_ok());
+    let ban = shared::room::mode::Ban {
+        viewer: "troll".parse().expect("a viewer"),
+        reach: shared::room::mode::Reach::Viewer,
+    };
+    host.says(1, Say::Ban(ban));
+    assert!(matches!(host.reply().await, Reply::Accepted { .. }));
+    let banned = loop {
+        if let shared::room::desk::Delta::Banned(banned) = heard(&mut desk).await {
+            break banned;
+        }
+    };
+    assert_eq!(banned.len(), 1);
+    let troll = ("troll".parse().expect("a viewer"), shared::room::Role::Viewer);
+    let nowhere = std::net::IpAddr::from([192, 0, 2, 1]);
+    assert!(world.relay.room.is_banned(&world.room, Some((&troll.0, troll.1)), nowhere));
+    assert!(!world.relay.room.is_banned(&world.room, None, nowhere));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_is_banned_loses_the_session() {
+    let mut world = open_world();
+    let mut ann = Speaking::join(&mut world, "ann").await;
+    ann.reply().await;
+    let session = world.viewer().await;
+    let mut host = Speaking::join_in(&world, session, "host").await;
+    host.reply().await;
+    let (viewer, reach) = ("ann".parse().expect("a viewer"), shared::room::mode::Reach::Viewer);
+    host.says(1, Say::Ban(shared::room::mode::Ban { viewer, reach }));
+    let closed = timeout(LONG, ann.session.closed()).await.expect("in time");
+    assert_eq!(
+        (closed.code, closed.reason.as_str()),
+        (moqt::SessionCode::Unauthorized, "banned from this room")
+    );
+    let again = world.stranger().await.0;
+    let replies = world.room.replies(&"ann".parse().expect("a viewer"));
+    let refused = again.subscribe(replies, SubscribeOptions::default()).await;
+    assert!(matches!(refused, Err(Refused::Error { code: RequestCode::Unauthorized, .. })), "{refused:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_relay_that_asks_for_tokens_gives_nobody_a_voice_without_one() {
+    let mut world = World::new();
+    let session = world.stranger().await.0;
     let ann: ViewerId = "ann".parse().expect("a viewer");
     let mut say = session.publish(world.room.say(&ann), PublishOffer::default()).await.expect("asked");
     assert!(matches!(say.granted().await, Err(Refused::Error { code: RequestCode::Unauthorized, .. })));
@@ -223,7 +280,7 @@ async fn a_relay_that_asks_for_tokens_gives_nobody_a_voice_without_one() {
 async fn a_room_that_nobody_is_in_is_closed() {
     let mut world = open_world();
     let ann = Speaking::join(&mut world, "ann").await;
-    let watcher = world.viewer().await;
+    let watcher = world.stranger().await.0;
     let feed = watcher.subscribe(world.room.on_feed(Feed::Chat), SubscribeOptions::default()).await;
     assert_eq!((world.metric("relay_rooms"), world.metric("relay_room_voices")), (1, 1));
     drop((ann, feed));
