@@ -14,7 +14,7 @@ use serde_json::Value;
 use shared::transport::tls::Identity;
 use tempfile::TempDir;
 
-use super::bench::Point;
+use super::{bench::Point, process};
 
 /// The core of what is measured.
 const SERVER_CORE: &str = "0";
@@ -72,6 +72,7 @@ struct Server {
 
 impl Place {
     pub(super) fn new(relay: Option<PathBuf>, peers: PathBuf) -> Result<Self> {
+        process::before_others();
         let own = std::env::current_exe()?;
         let relay = relay.unwrap_or_else(|| own.with_file_name("relay"));
         let certificate = TempDir::new()?;

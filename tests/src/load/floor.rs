@@ -118,14 +118,23 @@ async fn quinn(config: &Config, shape: &Shape) -> Result<()> {
     let channels: Vec<broadcast::Sender<Sent>> =
         shape.tracks.iter().map(|_| broadcast::channel(BEHIND).0).collect();
     let mut tasks = tokio::task::JoinSet::new();
-    for index in 0..config.subscribers {
-        let incoming = endpoint.accept().await.context("the floor's socket is closed")?;
-        let connection = incoming.await.context("a handshake with the floor")?;
+    let mut handshakes = tokio::task::JoinSet::new();
+    let mut index = 0;
+    while index < config.subscribers {
+        let connection = tokio::select! {
+            incoming = endpoint.accept() => {
+                let incoming = incoming.context("the floor's socket is closed")?;
+                handshakes.spawn(async move { incoming.await });
+                continue;
+            }
+            Some(connection) = handshakes.join_next() => connection?.context("a handshake with the floor")?,
+        };
         // A task for each track that the connection gets: one object, one wake.
         for track in shape.tracks_of(index) {
             let way = shape.tracks[track].way;
             tasks.spawn(feed(connection.clone(), channels[track].subscribe(), way));
         }
+        index += 1;
     }
     tokio::time::sleep(PAUSE).await;
     let (began, at) = (clock::now(), Instant::now());
