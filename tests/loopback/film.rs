@@ -88,7 +88,8 @@ fn a_pipe_from_ffmpeg_goes_on_air() -> Result<()> {
     let (url, hash) = (world.url(Over::Quic), world.hash().to_owned());
     let air =
         ["--relay", &url, "--cert-hash", &hash, "--room", "pipe", "--source", "y4m:-", "--audio", "none"];
-    let air = [&air[..], &["--rendition", "320x240@25:3M"]].concat();
+    let token = world.token("pipe", "host", &[])?;
+    let air = [&air[..], &["--rendition", "320x240@25:3M", "--token", &token]].concat();
     let mut publisher = Process::start_with_input("publisher", &air, std::fs::read(&y4m)?)?;
     publisher.wait_for(0, PATIENCE)?;
     player.wait_for(0, PATIENCE)?;

@@ -24,13 +24,16 @@ fn who_watches_over_webtransport_goes_to_the_next_relay_without_a_break() -> Res
 fn goes_over(over: Over) -> Result<()> {
     let next = World::new()?;
     let successor = next.moqt().to_string();
-    let mut first = World::with(&["--successor", &successor, "--drain", "20s"])?;
-    // The two relays have a certificate each.
+    // The two relays have a certificate each, and one key for tokens.
+    let key = next.data().join("token.key").display().to_string();
+    let mut first = World::with(&["--successor", &successor, "--drain", "20s", "--token-key", &key])?;
+    let token = next.token("demo", "host", &[])?;
     let client = |program, url: &str, arguments: &[&str]| {
         let to = ["--relay", url, "--insecure", "--room", "demo"];
         Process::start(program, &[&to[..], arguments].concat())
     };
-    let mut publisher = client("publisher", &first.url(Over::Quic), &PATTERN)?;
+    let mut publisher =
+        client("publisher", &first.url(Over::Quic), &[&PATTERN[..], &["--token", &token]].concat())?;
     let pictures = first.path("seen.y4m");
     let watching = ["--wait", "--display", "none", "--stats", "json", "--record", &pictures];
     let mut player = client("player", &first.url(over), &watching)?;

@@ -71,8 +71,8 @@ fn goes_on(pictures: &str, cut_at: u64) -> Result<()> {
 }
 
 fn counter(world: &World, name: &str) -> Result<u64> {
-    let address = world.http().trim_start_matches("http://").to_owned();
-    let mut stream = TcpStream::connect(&address)?;
+    let address = world.status();
+    let mut stream = TcpStream::connect(address)?;
     write!(stream, "GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;

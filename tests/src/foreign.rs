@@ -7,8 +7,8 @@ use bytes::Bytes;
 use shared::{
     media::Timestamp,
     moqt::{
-        self, GroupId, Item, Object, ObjectId, Priority, Properties, Request, RequestCode, Requests, Role,
-        Status, Subgroup, SubgroupId, SubscribeOk,
+        self, AuthToken, GroupId, Item, Object, ObjectId, Priority, Properties, Request, RequestCode,
+        Requests, Role, Status, Subgroup, SubgroupId, SubscribeOk,
     },
     naming::Room,
     transport::{self, ClientConfig, tls::Trust},
@@ -35,9 +35,11 @@ impl Foreign {
         let trust = Trust::Hashes(vec![world.hash().parse()?]);
         let config = ClientConfig { trust, ..ClientConfig::default() };
         let stage = room.parse::<Room>()?.stage();
+        let token = AuthToken::jwt(&world.token(room, "host", &[])?);
         let (session, requests, namespace) = runtime.block_on(async {
             let connection = transport::connect(&url, &config).await?;
-            let (session, requests) = moqt::start(connection, moqt::Config::new(Role::Client)).await?;
+            let setup = moqt::Config { tokens: vec![token], ..moqt::Config::new(Role::Client) };
+            let (session, requests) = moqt::start(connection, setup).await?;
             let namespace = session.publish_namespace(stage).await.context("the relay takes the stage")?;
             anyhow::Ok((session, requests, namespace))
         })?;

@@ -133,9 +133,7 @@ impl World {
     /// # Errors
     /// Where the program cannot be started.
     pub fn publisher(&self, over: Over, room: &str, arguments: &[&str]) -> Result<Process> {
-        let token = self.token(room, "host", &[])?;
-        let all = [&["--token", &token], arguments].concat();
-        self.client("publisher", &self.url(over), room, &all)
+        self.client("publisher", &self.url(over), room, arguments)
     }
 
     /// A token of `relay token` for a room, with further arguments.
@@ -160,13 +158,19 @@ impl World {
         self.client("player", &self.url(over), room, &all)
     }
 
-    /// Starts `program` against any URL, trusting the relay's certificate.
+    /// Starts `program` against any URL, trusting the relay's certificate. A publisher that is given no token
+    /// gets a host's.
     ///
     /// # Errors
     /// Where the program cannot be started.
     pub fn client(&self, program: &str, url: &str, room: &str, arguments: &[&str]) -> Result<Process> {
+        let token = match program {
+            "publisher" if !arguments.contains(&"--token") => Some(self.token(room, "host", &[])?),
+            _ => None,
+        };
+        let token = token.iter().flat_map(|token| ["--token", token]);
         let all = [&["--relay", url, "--cert-hash", &self.hash, "--room", room], arguments].concat();
-        Process::start(program, &all)
+        Process::start(program, &all.into_iter().chain(token).collect::<Vec<_>>())
     }
 }
 

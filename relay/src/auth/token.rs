@@ -238,7 +238,7 @@ mod tests {
             ("..".to_owned(), &malformed),
             ("a.b.c.d".to_owned(), &malformed),
             ("x".repeat(64 << 10), &malformed),
-            (good[..good.len() - 9].to_owned(), &Forged),
+            (good[..good.len() - 11].to_owned(), &Forged),
             (good.rsplit_once('.').expect("parts").0.to_owned() + ".", &Forged),
             (sign(&other, &claims()), &Forged),
             (raw(r#"{"alg":"none"}"#, &body, b""), &malformed),

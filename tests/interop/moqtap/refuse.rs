@@ -87,7 +87,8 @@ async fn a_relay_for_rooms_takes_nothing_else() -> Result<()> {
             client.session().publish(namespace("lab/desk"), b"x".to_vec(), var(1), Vec::new(), Vec::new());
         let mut request = published.await?;
         is_refused(&mut client, &mut request, Code::Unauthorized, words).await?;
-        let _announced = client.announce("room/one/stage").await?;
+        let mut request = client.session().publish_namespace(namespace("room/one/stage"), Vec::new()).await?;
+        is_refused(&mut client, &mut request, Code::Unauthorized, "token").await?;
     }
     Ok(())
 }
