@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use crate::{
     Config,
     analytics::recorder::Recorder,
+    auth::{Auth, KeyError, Keys},
     media::Limits,
     metrics::Metrics,
     registry::Registry,
@@ -27,15 +28,21 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// One with the limits and rights of `config`; its ports, certificate and folder are not used.
-    pub fn new(config: &Config) -> Self {
+    /// One with the limits and rights of `config`; its ports, certificate and folder are not used, and its token
+    /// key is of its own: without `open`, nobody publishes.
+    ///
+    /// # Errors
+    /// [`KeyError`] where the system gives no random bytes for the key.
+    pub fn new(config: &Config) -> Result<Self, KeyError> {
+        let auth = Auth::new(config, Keys::passing()?);
         let metrics = Arc::new(Metrics::default());
         let recorder = Recorder::none(Arc::clone(&metrics));
         let limits = Limits::of(config);
         let tracks = Tasks::default();
         let registry = Registry::new(limits, Arc::clone(&metrics), recorder.clone(), tracks.clone());
         let (stopping, stop) = watch::channel(false);
-        Self { relay: Arc::new(Relay::new(config, registry, metrics, recorder, stop)), tracks, stopping }
+        let relay = Arc::new(Relay::new(config, registry, metrics, recorder, stop, auth));
+        Ok(Self { relay, tracks, stopping })
     }
 
     /// Serves a connection until its session is over, as its server. Dropping the future ends the session.

@@ -21,17 +21,19 @@ use shared::{
 use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
-    Config, StoreError,
+    Config, KeyError, StoreError,
     analytics::{
         recorder::{Recorder, now},
         store::{Store, Writer},
     },
+    auth::{Auth, Keys},
     certificate::{self, Keeper, Origin, Shown},
     http::{self, Listener, Site},
     media::Limits,
     metrics::Metrics,
     registry::Registry,
     session::{self, Relay},
+    status::Observer,
     tasks::Tasks,
 };
 
@@ -61,6 +63,9 @@ pub enum StartError {
     /// The certificate cannot be used.
     #[error("certificate: {0}")]
     Certificate(IdentityError),
+    /// There is no key for tokens.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The MoQT port cannot be bound.
     #[error("cannot listen for MoQT on UDP {addr}: {}", port_hint(cause, "--listen"))]
     Moqt {
@@ -72,6 +77,14 @@ pub enum StartError {
     /// The HTTP port cannot be bound.
     #[error("cannot listen for HTTP on TCP {addr}: {}", port_hint(cause, "--http"))]
     Http {
+        /// The address.
+        addr: SocketAddr,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// The operators' port cannot be bound.
+    #[error("cannot listen for operators on TCP {addr}: {}", port_hint(cause, "--status"))]
+    Status {
         /// The address.
         addr: SocketAddr,
         /// What the system says.
@@ -104,6 +117,7 @@ fn port_hint(error: &io::Error, option: &str) -> String {
 pub struct Running {
     moqt_addr: SocketAddr,
     http_addr: SocketAddr,
+    status_addr: Option<SocketAddr>,
     certificate: watch::Receiver<Shown>,
     server: Arc<Server>,
     relay: Arc<Relay>,
@@ -124,12 +138,23 @@ pub async fn serve(config: Config) -> Result<Running, StartError> {
     let folder = Folder::take(&config.data)?;
     let origin = Origin::of(&config);
     let identity = origin.load(SystemTime::now()).map_err(StartError::Certificate)?;
+    let auth = Auth::new(&config, Keys::load(&config.data, config.token_key.as_deref())?);
     let qlog = qlog::Folder::given(config.qlog.as_deref(), "relay")?;
     let server = bind(&config, &identity, qlog.as_ref())?;
     let metrics = Arc::new(Metrics::default());
     let http_failed = |cause| StartError::Http { addr: config.http, cause };
     let listener = Listener::bind(config.http, Arc::clone(&metrics)).await.map_err(http_failed)?;
     let http_addr = listener.local_addr().map_err(http_failed)?;
+    let status_listener = match config.status_addr(http_addr) {
+        Some(addr) => {
+            let failed = |cause| StartError::Status { addr, cause };
+            let listener = Listener::bind(addr, Arc::clone(&metrics)).await.map_err(failed)?;
+            let bound = listener.local_addr().map_err(failed)?;
+            Some((listener, bound))
+        }
+        None => None,
+    };
+    let status_addr = status_listener.as_ref().map(|(_, addr)| *addr);
     let store = Store::open(&config.data, now())?;
 
     let (recorder, writer) = Recorder::start(store, Arc::clone(&metrics)).map_err(StartError::Thread)?;
@@ -139,27 +164,34 @@ pub async fn serve(config: Config) -> Result<Running, StartError> {
     let (stopping, stop) = watch::channel(false);
     let (shown, certificate) = certificate::show(&identity);
     let moqt_addr = server.local_addr();
-    let site = Site {
-        moqt: moqt_addr,
-        certificate: certificate.clone(),
-        metrics: Arc::clone(&metrics),
-        registry: Arc::clone(&registry),
-    };
-    let relay = Arc::new(Relay::new(&config, registry, metrics, recorder, stop));
+    let site = Site { moqt: moqt_addr, certificate: certificate.clone(), registry: Arc::clone(&registry) };
+    let observer = Observer::new(&config, Arc::clone(&metrics), Arc::clone(&registry), certificate.clone());
+    let relay = Arc::new(Relay::new(&config, registry, metrics, recorder, stop, Arc::clone(&auth)));
 
     let mut connections = JoinSet::new();
     connections.spawn(session::accept(Arc::clone(&server), Arc::clone(&relay)));
     let mut services = JoinSet::new();
     services.spawn(Keeper::new(origin, identity, Arc::clone(&server), shown).run());
+    services.spawn(auth.watch_revoked(config.data.clone()));
     services.spawn(async move {
         if let Err(error) = axum::serve(listener, http::router(site)).await {
             tracing::error!(%error, "HTTP ended");
         }
     });
+    if let Some((listener, addr)) = status_listener {
+        let observer = Arc::new(observer);
+        services.spawn(Arc::clone(&observer).run());
+        services.spawn(async move {
+            if let Err(error) = axum::serve(listener, http::status::router(observer, addr)).await {
+                tracing::error!(%error, "HTTP for operators ended");
+            }
+        });
+    }
     tracing::info!(moqt = %moqt_addr, http = %http_addr, hash = %certificate.borrow().hash, "serving");
     Ok(Running {
         moqt_addr,
         http_addr,
+        status_addr,
         certificate,
         server,
         relay,
@@ -221,6 +253,11 @@ impl Running {
     /// Where the viewer page is served.
     pub fn http_addr(&self) -> SocketAddr {
         self.http_addr
+    }
+
+    /// Where operators are told how it is; `None` where that is off.
+    pub fn status_addr(&self) -> Option<SocketAddr> {
+        self.status_addr
     }
 
     /// Hash of the certificate that is shown now.
