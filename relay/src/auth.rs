@@ -18,6 +18,7 @@ use std::{
 
 use shared::{
     moqt::{AuthToken, Namespace, RequestCode, SessionCode, TrackName},
+    naming::Room,
     room::Identity,
 };
 use tokio::sync::Notify;
@@ -53,7 +54,7 @@ pub(crate) struct Auth {
 
 /// A token for tests that need one: of a host.
 #[cfg(test)]
-pub(crate) fn host_token(keys: &Keys, room: &shared::naming::Room) -> AuthToken {
+pub(crate) fn host_token(keys: &Keys, room: &Room) -> AuthToken {
     let claims =
         serde_json::json!({ "room": room.to_string(), "sub": "host", "role": "host", "exp": u32::MAX });
     AuthToken::jwt(&token::sign(keys, &claims))
@@ -165,6 +166,11 @@ impl Rights {
             reason = self.ticket.ended() => (SessionCode::Unauthorized, reason),
             () = expired => (SessionCode::ExpiredAuthToken, "the token has expired: get a new one".to_owned()),
         }
+    }
+
+    /// See [`Authority::identity`].
+    pub(crate) fn identity(&self, room: &Room) -> Option<Identity> {
+        self.lock().identity(room).cloned()
     }
 
     /// See [`Authority::may_publish`].

@@ -1,6 +1,6 @@
 //! A relay inside another program: it has no ports and keeps no records; connections are brought to it.
 
-use std::{future::Future, sync::Arc};
+use std::{collections::HashMap, future::Future, sync::Arc};
 
 use shared::{
     moqt::{DoneCode, SessionError},
@@ -15,6 +15,7 @@ use crate::{
     media::Limits,
     metrics::Metrics,
     registry::Registry,
+    room::{Keeper, Rooms},
     session::{self, Relay},
     tasks::Tasks,
 };
@@ -41,7 +42,8 @@ impl Embedded {
         let tracks = Tasks::default();
         let registry = Registry::new(limits, Arc::clone(&metrics), recorder.clone(), tracks.clone());
         let (stopping, stop) = watch::channel(false);
-        let relay = Arc::new(Relay::new(config, registry, metrics, recorder, stop, auth));
+        let room = Rooms::new(&registry, tracks.clone(), Keeper::default(), HashMap::new());
+        let relay = Arc::new(Relay::new(config, registry, room, metrics, recorder, stop, auth));
         Ok(Self { relay, tracks, stopping })
     }
 
@@ -65,6 +67,7 @@ impl Embedded {
     /// Ends the broadcasts for their viewers and asks every peer to leave; sessions that do not are closed
     /// soon after the time that the configuration gives them (`drain`).
     pub fn stop(&self) {
+        self.relay.room().end_all(DoneCode::GoingAway, "the relay stops");
         self.relay.registry().end_all(DoneCode::GoingAway, "the relay stops");
         self.stopping.send_replace(true);
     }

@@ -6,6 +6,7 @@
 //! | `serve` | starts and stops all of it |
 //! | `embedded` | the same inside another program, without ports and records |
 //! | `certificate` | the certificate that is shown, and its renewal |
+//! | [`room`] | what viewers say: limits, moderation, order, answers, feeds |
 //! | `session` | driver: one task per connection |
 //! | `registry` | who publishes what, who watches what |
 //! | `media` | ingest -> cache -> fanout |
@@ -27,6 +28,7 @@ mod media;
 mod metrics;
 mod process;
 mod registry;
+pub mod room;
 mod serve;
 mod session;
 mod status;

@@ -190,6 +190,18 @@ metrics! {
     publishers_silent: Counter, "counter", "relay_publishers_silent_total", "Publishers' sessions ended because nothing was heard of them for --publisher-silence.";
     takeovers: Counter, "counter", "relay_takeovers_total", "Tracks that another publisher went on with.";
     objects_repeated: Counter, "counter", "relay_objects_repeated_total", "Objects of a publisher that took over which were not passed on, since its predecessor's groups reached as far.";
+    rooms: Gauge, "gauge", "relay_rooms", "Rooms that take what viewers say, or tell them of it.";
+    voices: Gauge, "gauge", "relay_room_voices", "Sessions that may speak in a room.";
+    sayings_accepted: Counter, "counter", "relay_room_sayings_total"{outcome = "accepted"}, "What viewers said, by what came of it: applied, refused with a reason, answered as before, or let go unread.";
+    sayings_refused: Counter, "counter", "relay_room_sayings_total"{outcome = "refused"}, "What viewers said, by what came of it: applied, refused with a reason, answered as before, or let go unread.";
+    sayings_repeated: Counter, "counter", "relay_room_sayings_total"{outcome = "repeated"}, "What viewers said, by what came of it: applied, refused with a reason, answered as before, or let go unread.";
+    sayings_ignored: Counter, "counter", "relay_room_sayings_total"{outcome = "ignored"}, "What viewers said, by what came of it: applied, refused with a reason, answered as before, or let go unread.";
+    busy_likes: Counter, "counter", "relay_room_busy_total"{class = "like"}, "What was refused because the whole room was too busy, by what it was.";
+    busy_danmaku: Counter, "counter", "relay_room_busy_total"{class = "danmaku"}, "What was refused because the whole room was too busy, by what it was.";
+    busy_chat: Counter, "counter", "relay_room_busy_total"{class = "chat"}, "What was refused because the whole room was too busy, by what it was.";
+    busy_questions: Counter, "counter", "relay_room_busy_total"{class = "question"}, "What was refused because the whole room was too busy, by what it was.";
+    busy_others: Counter, "counter", "relay_room_busy_total"{class = "moderator"}, "What was refused because the whole room was too busy, by what it was.";
+    room_lost: Counter, "counter", "relay_room_records_lost_total", "Interactions and moderation acts that were not stored because the store was behind or failed.";
     analytics_lost: Counter, "counter", "relay_analytics_lost_total", "Events that were not stored because the store was behind or failed.";
 }
 

@@ -308,6 +308,21 @@ impl Registry {
         Seat::take(self, room.cloned(), viewer, permit)
     }
 
+    /// A viewer's place at a track that no broadcast is part of.
+    pub(crate) fn seat_beside(self: &Arc<Self>, viewer: SessionId, permit: OwnedSemaphorePermit) -> Seat {
+        Seat::take(self, None, viewer, permit)
+    }
+
+    /// Whether somebody is on a room's stage.
+    pub(crate) fn is_on_air(&self, room: &Room) -> bool {
+        self.source_of(&room.catalog()).is_some()
+    }
+
+    /// What tracks that are made here need.
+    pub(crate) fn context(&self) -> &media::Context {
+        &self.context
+    }
+
     /// Hands a FETCH to the cache of the track that it asks for, or refuses it.
     pub(crate) fn fetch(&self, request: FetchRequest, permit: OwnedSemaphorePermit) {
         let Some(source) = self.source_of(request.track()) else {

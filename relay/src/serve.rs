@@ -24,7 +24,7 @@ use crate::{
     Config, KeyError, StoreError,
     analytics::{
         recorder::{Recorder, now},
-        store::{Store, Writer},
+        store::{self, Keeping, Store, Writer},
     },
     auth::{Auth, Keys},
     certificate::{self, Keeper, Origin, Shown},
@@ -32,6 +32,7 @@ use crate::{
     media::Limits,
     metrics::Metrics,
     registry::Registry,
+    room::{self, Rooms},
     session::{self, Relay},
     status::Observer,
     tasks::Tasks,
@@ -126,6 +127,7 @@ pub struct Running {
     services: JoinSet<()>,
     tracks: Tasks,
     writer: Writer,
+    keeping: Keeping,
     qlog: Option<qlog::Folder>,
     folder: Folder,
 }
@@ -158,6 +160,8 @@ pub async fn serve(config: Config) -> Result<Running, StartError> {
     let store = Store::open(&config.data, now())?;
 
     let (recorder, writer) = Recorder::start(store, Arc::clone(&metrics)).map_err(StartError::Thread)?;
+    let (records, keeping) = store::Rooms::open(&config.data, Arc::clone(&metrics))?;
+    let bans = records.bans()?;
     let limits = Limits::of(&config);
     let tracks = Tasks::default();
     let registry = Registry::new(limits, Arc::clone(&metrics), recorder.clone(), tracks.clone());
@@ -166,7 +170,8 @@ pub async fn serve(config: Config) -> Result<Running, StartError> {
     let moqt_addr = server.local_addr();
     let site = Site { moqt: moqt_addr, certificate: certificate.clone(), registry: Arc::clone(&registry) };
     let observer = Observer::new(&config, Arc::clone(&metrics), Arc::clone(&registry), certificate.clone());
-    let relay = Arc::new(Relay::new(&config, registry, metrics, recorder, stop, Arc::clone(&auth)));
+    let room = Rooms::new(&registry, tracks.clone(), room::Keeper::new(records), bans);
+    let relay = Arc::new(Relay::new(&config, registry, room, metrics, recorder, stop, Arc::clone(&auth)));
 
     let mut connections = JoinSet::new();
     connections.spawn(session::accept(Arc::clone(&server), Arc::clone(&relay)));
@@ -200,6 +205,7 @@ pub async fn serve(config: Config) -> Result<Running, StartError> {
         services,
         tracks,
         writer,
+        keeping,
         qlog,
         folder,
     })
@@ -278,6 +284,7 @@ impl Running {
         self.stopping.send_replace(true);
         let left = async { while self.connections.join_next().await.is_some() {} };
         if tokio::time::timeout(self.relay.drain(), left).await.is_err() {
+            self.relay.room().end_all(DoneCode::GoingAway, "the relay stops");
             self.relay.registry().end_all(DoneCode::GoingAway, "the relay stops");
             let left = async { while self.connections.join_next().await.is_some() {} };
             let _ = tokio::time::timeout(FAREWELL, left).await;
@@ -287,12 +294,15 @@ impl Running {
         let gone = async { while self.connections.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(PATIENCE, gone).await;
         self.connections.shutdown().await;
+        self.relay.room().end_all(DoneCode::GoingAway, "the relay stops");
         self.tracks.finish(FAREWELL).await;
         self.services.shutdown().await;
         let writer = self.writer;
         let qlog = self.qlog;
+        let keeping = self.keeping;
         let write = move || {
             writer.stop();
+            keeping.stop();
             qlog.inspect(qlog::Folder::finish);
         };
         let _ = tokio::task::spawn_blocking(write).await;

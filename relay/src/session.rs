@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     future::Future,
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -33,10 +34,12 @@ use crate::{
     config::Successor,
     metrics::{Counted, Metrics},
     registry::Registry,
+    room::{Pass, Rooms, Voice},
 };
 
 mod silence;
 mod tracks;
+mod voices;
 
 use silence::{Silence, Verdict};
 
@@ -57,6 +60,7 @@ const GRACE: Duration = Duration::from_millis(400);
 #[derive(Debug)]
 pub(crate) struct Relay {
     registry: Arc<Registry>,
+    room: Arc<Rooms>,
     metrics: Arc<Metrics>,
     recorder: Recorder,
     rooms: Vec<Room>,
@@ -76,6 +80,7 @@ impl Relay {
     pub(crate) fn new(
         config: &Config,
         registry: Arc<Registry>,
+        room: Arc<Rooms>,
         metrics: Arc<Metrics>,
         recorder: Recorder,
         stop: watch::Receiver<bool>,
@@ -83,6 +88,7 @@ impl Relay {
     ) -> Self {
         Self {
             registry,
+            room,
             metrics,
             recorder,
             rooms: config.rooms.clone(),
@@ -101,6 +107,11 @@ impl Relay {
 
     pub(crate) fn registry(&self) -> &Arc<Registry> {
         &self.registry
+    }
+
+    /// The rooms in which viewers speak.
+    pub(crate) fn room(&self) -> &Arc<Rooms> {
+        &self.room
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {
@@ -238,6 +249,9 @@ async fn serve(
     let mut peer = Peer {
         id,
         kind,
+        address,
+        pass: relay.room.door().enter(id, session.clone(), address),
+        voices: BTreeMap::new(),
         session,
         rights: relay.auth.enter(address),
         relay: Arc::clone(relay),
@@ -260,6 +274,11 @@ async fn serve(
 struct Peer {
     id: SessionId,
     kind: Kind,
+    address: IpAddr,
+    /// Its way in and out of rooms.
+    pass: Pass,
+    /// Where it speaks.
+    voices: BTreeMap<Room, Arc<Voice>>,
     session: Session,
     rights: Arc<Rights>,
     relay: Arc<Relay>,
@@ -362,23 +381,30 @@ impl Peer {
     fn request(&mut self, request: Request) {
         match request {
             Request::Subscribe(request) => {
+                let Some(request) = self.subscribe_in_room(request) else { return };
                 match self.admit(request.track(), &request.tokens(), &self.subscriptions) {
                     Ok(permit) => self.relay.registry.subscribe(request, self.id, permit),
                     Err((code, reason)) => request.reject(code, &reason),
                 }
             }
             Request::Fetch(request) => match self.admit(request.track(), &request.tokens(), &self.fetches) {
-                Ok(permit) => self.relay.registry.fetch(request, permit),
+                Ok(permit) => self.fetch(request, permit),
                 Err((code, reason)) => request.reject(code, &reason),
             },
             Request::TrackStatus(request) => {
                 match self.admit(request.track(), &request.tokens(), &self.fetches) {
-                    Ok(permit) => self.relay.registry.status(request, permit),
+                    Ok(permit) => self.status(request, permit),
                     Err((code, reason)) => request.reject(code, &reason),
                 }
             }
-            Request::Publish(request) => self.offer(request),
-            Request::PublishNamespace(request) => self.publish(request),
+            Request::Publish(request) => match Room::viewer_of(&request.track().namespace) {
+                Some(_) => self.speak(request),
+                None => self.offer(request),
+            },
+            Request::PublishNamespace(request) => match Room::viewer_of(request.namespace()) {
+                Some(_) => self.speak_in_namespace(request),
+                None => self.publish(request),
+            },
             Request::SubscribeNamespace(request) => self.watch(request),
             Request::SubscribeTracks(request) => self.collect(request),
             // Dropping it refuses it.
@@ -396,6 +422,7 @@ impl Peer {
         let may = self.relay.knows(&track.namespace);
         let may = may.and_then(|()| self.rights.present(tokens).map_err(refusal));
         let may = may.and_then(|()| self.rights.may_watch(track).map_err(refusal));
+        let may = may.and_then(|()| self.enter_for(track));
         let admitted = may.and_then(|()| {
             let full = "too many requests of this kind at once in one session";
             let place = Arc::clone(places).try_acquire_owned();

@@ -153,6 +153,13 @@ impl Cache {
         }
     }
 
+    /// Lets go of the oldest groups where there are more than `most`.
+    pub(super) fn keep_groups(&mut self, most: usize) {
+        while let Some((&oldest, _)) = self.groups.first_key_value().filter(|_| self.groups.len() > most) {
+            self.evict(oldest);
+        }
+    }
+
     /// Lets go of all, as after a pause; what was the largest location stays known.
     pub(super) fn clear(&mut self) {
         self.groups.clear();

@@ -10,6 +10,7 @@
 //! | `fanout` | the viewers of the track |
 //! | `fetches` | who wants the track's past |
 //! | `fill` | what a fetch asks the publisher for |
+//! | `local` | a track that is made here, with the same cache and the same fan-out |
 //! | `past` | one fetch there for all who ask for the same range |
 //! | `new_group` | merges and limits what viewers ask of the publisher (pure) |
 //! | `pool` | what all caches may hold together |
@@ -40,6 +41,7 @@ mod fanout;
 mod fetches;
 mod fill;
 mod ingest;
+mod local;
 mod new_group;
 mod past;
 mod pool;
@@ -47,6 +49,7 @@ mod stuck;
 pub(crate) mod summary;
 
 pub(crate) use ingest::Ingest;
+pub(crate) use local::{Held, Local};
 pub(crate) use pool::Pool;
 
 /// Commands that may wait for a track. Past it requests are refused with EXCESSIVE_LOAD.

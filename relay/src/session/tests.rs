@@ -1,5 +1,7 @@
 //! A relay with publishers and viewers on connections in memory, on a clock that the tests move.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use shared::{
     moqt::{
@@ -20,6 +22,7 @@ use crate::{
     auth::{Keys, host_token},
     config::ByteCount,
     media::Limits,
+    room,
     tasks::Tasks,
 };
 
@@ -34,6 +37,7 @@ mod offers;
 mod prefixes;
 mod publishers;
 mod tracks;
+mod voices;
 
 struct World {
     relay: Arc<Relay>,
@@ -66,12 +70,14 @@ impl World {
         };
         change(&mut config);
         let limits = Limits::of(&config);
-        let registry = Registry::new(limits, Arc::clone(&metrics), recorder.clone(), Tasks::default());
+        let tasks = Tasks::default();
+        let registry = Registry::new(limits, Arc::clone(&metrics), recorder.clone(), tasks.clone());
         let (stop, stopping) = watch::channel(false);
         let keys = Keys::passing().expect("a key");
         let token = host_token(&keys, &config.rooms[0]);
         let auth = Auth::new(&config, keys);
-        let relay = Arc::new(Relay::new(&config, registry, metrics, recorder, stopping, auth));
+        let room = Rooms::new(&registry, tasks, room::Keeper::default(), HashMap::new());
+        let relay = Arc::new(Relay::new(&config, registry, room, metrics, recorder, stopping, auth));
         let room = config.rooms[0].clone();
         Self { relay, connections: JoinSet::new(), room, token, _stop: stop, _folder: folder }
     }
