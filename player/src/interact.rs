@@ -42,7 +42,7 @@ use crate::{
 use ears::{Ears, payload_of};
 
 mod desk;
-mod ears;
+pub(crate) mod ears;
 mod screen;
 mod script;
 

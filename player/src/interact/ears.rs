@@ -194,7 +194,7 @@ async fn next_of(fetch: &mut Option<Fetch>) -> Option<FetchItem> {
 }
 
 /// The payload that was received, with its place. `None` where it was something else.
-pub(super) fn payload_of(received: Option<Received>) -> Option<(Location, Bytes)> {
+pub(crate) fn payload_of(received: Option<Received>) -> Option<(Location, Bytes)> {
     match received {
         Some(Received::Item(Item::Object(object) | Item::Datagram(object))) => normal(object),
         Some(Received::Item(Item::End { .. }) | Received::Done { .. }) | None => None,
