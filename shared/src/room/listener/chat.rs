@@ -111,7 +111,8 @@ impl Chat {
                 // The straggler of a group that was not waited for any longer comes late, but it comes.
                 Some(next) if at <= next => true,
                 Some(next) if at.group == next.group => true,
-                Some(next) => self.is_complete(next),
+                // One that is further on may have others before it that still come.
+                Some(next) => at.group.0 == next.group.0.saturating_add(1) && self.is_complete(next),
                 None => true,
             };
             if !follows {
