@@ -3,9 +3,11 @@
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
 use anyhow::Context;
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use serde::Deserialize;
 use shared::{naming::Room, transport::tls};
+
+pub mod chat;
 
 /// Watches a live room over Media over QUIC.
 ///
@@ -22,8 +24,11 @@ use shared::{naming::Room, transport::tls};
 /// (the same, from the LOC Timestamp), lipSync (p50, p95: picture against sound), rebuffering (count, durationMs), frames (decoded, dropped, late), bitrate (bits of the last
 /// second), rttMs, loss (share of packets), bufferMs, delayMs, rate.
 #[derive(Debug, Parser)]
-#[command(name = "player", version, verbatim_doc_comment)]
+#[command(name = "player", version, verbatim_doc_comment, args_conflicts_with_subcommands = true)]
 pub(crate) struct Cli {
+    /// What to do other than to watch.
+    #[command(subcommand)]
+    instead: Option<Instead>,
     /// The relay: moqt://host:port (raw QUIC) or https://host:port (WebTransport).
     #[arg(long, env = "PLAYER_RELAY")]
     relay: Option<String>,
@@ -75,6 +80,13 @@ pub(crate) struct Cli {
     config: Option<PathBuf>,
 }
 
+/// What there is besides watching.
+#[derive(Debug, Subcommand)]
+enum Instead {
+    /// Take part in the room: chat, danmaku, likes, questions, polls.
+    Chat(Box<chat::ChatCli>),
+}
+
 /// The keys of the configuration file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -94,6 +106,10 @@ struct File {
     cert_hash: Option<String>,
     volume: Option<u8>,
     qlog: Option<PathBuf>,
+    viewer: Option<String>,
+    name: Option<String>,
+    watch: Option<String>,
+    format: Option<chat::Format>,
 }
 
 /// Where the picture is shown.
@@ -175,7 +191,16 @@ pub struct Config {
 #[error("{0}")]
 pub struct ConfigError(String);
 
-impl Config {
+/// What the command line asks for.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// Watch the room.
+    Watch(Box<Config>),
+    /// Take part in it.
+    Chat(chat::Config),
+}
+
+impl Command {
     /// Reads the process's arguments and environment. Prints help or version and leaves where they are
     /// asked for, and leaves with code 2 where an argument is not known.
     ///
@@ -185,6 +210,15 @@ impl Config {
         Self::resolve(Cli::parse())
     }
 
+    fn resolve(mut cli: Cli) -> Result<Self, ConfigError> {
+        match cli.instead.take() {
+            Some(Instead::Chat(chat)) => chat::Config::resolve(*chat).map(Self::Chat),
+            None => Config::resolve(cli).map(|config| Self::Watch(Box::new(config))),
+        }
+    }
+}
+
+impl Config {
     fn resolve(cli: Cli) -> Result<Self, ConfigError> {
         let file = match &cli.config {
             Some(path) => File::read(path).map_err(|error| ConfigError(format!("{error:#}")))?,

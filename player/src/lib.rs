@@ -12,6 +12,7 @@
 //! | `decode` | frames -> pictures and sound |
 //! | `playback` | the thread that brings these together |
 //! | `display` | where pictures are shown and recorded |
+//! | [`interact`] | taking part: what is said and heard |
 //! | `stats` | what a viewer experiences, in numbers |
 
 mod clock;
@@ -19,6 +20,7 @@ pub mod config;
 mod decode;
 mod depackage;
 mod display;
+pub mod interact;
 mod jitter;
 pub mod pipeline;
 mod playback;

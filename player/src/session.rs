@@ -10,7 +10,7 @@ use shared::{
         Priority, Refused, RequestCode, Session, SubscribeOptions, Subscription,
     },
     naming::Room,
-    transport::{self, Kind, PathStats, Route, Watcher},
+    transport::{self, Kind, PathStats, Route, Watcher, tls},
 };
 use tokio::{
     sync::mpsc,
@@ -279,19 +279,30 @@ fn is_going(refused: &Refused) -> bool {
     matches!(refused, Refused::Error { code: RequestCode::GoingAway, .. })
 }
 
-fn is_about_access(code: RequestCode) -> bool {
+pub(crate) fn is_about_access(code: RequestCode) -> bool {
     [RequestCode::Unauthorized, RequestCode::MalformedAuthToken, RequestCode::ExpiredAuthToken]
         .contains(&code)
 }
 
-/// Connects and sets a session up. Requests of the relay are refused: a player serves nothing.
+/// Connects to a relay for watching.
 async fn connect(config: &Config, watcher: Option<Arc<dyn Watcher>>, relay: &Url) -> anyhow::Result<Link> {
-    let client = transport::ClientConfig { trust: config.trust.clone(), watcher, ..Default::default() };
+    let (session, kind) = reach(&config.trust, config.token.as_deref(), watcher, relay).await?;
+    Ok(Link::new(session, kind))
+}
+
+/// Connects and sets a session up. Requests of the relay are refused: a player serves nothing.
+pub(crate) async fn reach(
+    trust: &tls::Trust,
+    token: Option<&str>,
+    watcher: Option<Arc<dyn Watcher>>,
+    relay: &Url,
+) -> anyhow::Result<(Session, Kind)> {
+    let client = transport::ClientConfig { trust: trust.clone(), watcher, ..Default::default() };
     let connection =
         transport::connect(relay, &client).await.with_context(|| format!("no connection to {relay}"))?;
     let kind = connection.kind();
     let mut settings = moqt::Config::new(moqt::Role::Client);
-    settings.tokens = config.token.as_deref().map(moqt::AuthToken::jwt).into_iter().collect();
+    settings.tokens = token.map(moqt::AuthToken::jwt).into_iter().collect();
     if kind == Kind::Quic {
         settings.authority = Some(relay.authority().to_owned());
         settings.path = Some(match relay.query() {
@@ -302,7 +313,7 @@ async fn connect(config: &Config, watcher: Option<Arc<dyn Watcher>>, relay: &Url
     let (session, _) = moqt::start(connection, settings)
         .await
         .with_context(|| format!("{relay} is no relay that can be used"))?;
-    Ok(Link::new(session, kind))
+    Ok((session, kind))
 }
 
 /// Joins the catalog of a room: the track from now on, and what it is by now.
@@ -339,7 +350,7 @@ async fn published(announced: &mut Option<NamespaceSubscription>) {
 }
 
 /// Grows from try to try: 100 ms, then half as much again, up to 3 s.
-struct Backoff(Duration);
+pub(crate) struct Backoff(Duration);
 
 impl Default for Backoff {
     fn default() -> Self {
@@ -348,7 +359,8 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    fn next(&mut self) -> Duration {
+    /// The time to wait before the next try.
+    pub(crate) fn next(&mut self) -> Duration {
         let now = self.0;
         self.0 = (now * 3 / 2).min(Duration::from_secs(3));
         now

@@ -12,3 +12,4 @@ mod priorities;
 mod publishers;
 mod qlog;
 mod records;
+mod room;

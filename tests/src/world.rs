@@ -70,8 +70,17 @@ impl World {
     /// # Errors
     /// With what the relay said, where it does not come up.
     pub fn start_relay(&mut self) -> Result<()> {
+        self.start_relay_with(&[])
+    }
+
+    /// As [`World::start_relay`], with further arguments for `relay serve`.
+    ///
+    /// # Errors
+    /// With what the relay said, where it does not come up.
+    pub fn start_relay_with(&mut self, arguments: &[&str]) -> Result<()> {
         self.relay.kill();
-        self.relay = serve(&data_of(&self.folder), &self.moqt.to_string(), &self.http.to_string(), &[])?;
+        let (moqt, http) = (self.moqt.to_string(), self.http.to_string());
+        self.relay = serve(&data_of(&self.folder), &moqt, &http, arguments)?;
         let ready = ready(&self.relay)?;
         anyhow::ensure!(ready["certHash"] == self.hash.as_str(), "the certificate is kept: {ready}");
         Ok(())

@@ -23,6 +23,8 @@
 //! | [`chat`], [`danmaku`], [`reactions`], [`questions`], [`polls`], [`products`], [`presence`], [`notice`] | the kinds |
 //! | [`mode`] | what the host allows: features, slow mode, who may speak |
 //! | [`desk`] | what moderators see |
+//! | [`speaker`] | one viewer's voice: numbers, repeats, keeps order |
+//! | [`listener`] | one viewer's ear: snapshots and deltas, order, gaps |
 
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +32,7 @@ pub mod chat;
 pub mod danmaku;
 pub mod desk;
 pub mod identity;
+pub mod listener;
 pub mod mode;
 pub mod notice;
 pub mod polls;
@@ -38,6 +41,7 @@ pub mod products;
 pub mod questions;
 pub mod reactions;
 pub mod say;
+pub mod speaker;
 pub mod state;
 pub mod text;
 
