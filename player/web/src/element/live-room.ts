@@ -2,11 +2,12 @@
 
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit'
 
-import { Client, type Endpoint } from '../client'
+import { Client, type Admission, type Endpoint } from '../client'
 import { now } from '../clock'
 import { choose, strings, type Language, type Strings } from '../i18n'
 import type { State } from '../messages'
 import { isRoom } from '../naming'
+import { anybody, bearer } from '../room/door'
 import { NOTHING, type Statistics } from '../statistics'
 import { act, type Action } from './action'
 import { title } from './card'
@@ -41,6 +42,7 @@ export class LiveRoom extends LitElement {
     latency: { type: Number },
     muted: { type: Boolean },
     locate: { attribute: false },
+    admit: { attribute: false },
     whole: { type: Boolean },
   }
   declare relay: string | null
@@ -52,6 +54,8 @@ export class LiveRoom extends LitElement {
   declare muted: boolean
   /** Finds the relay; asked before every attempt to connect. */
   declare locate: (() => Promise<Endpoint>) | null
+  /** Lets the viewer into the room where it has no token. */
+  declare admit: (() => Promise<Admission>) | null
   /** Whether it is the whole page, and so takes keys that are pressed anywhere. */
   declare whole: boolean
 
@@ -78,6 +82,7 @@ export class LiveRoom extends LitElement {
     this.latency = recall('latency') === null ? null : Number(recall('latency'))
     this.muted = false
     this.locate = null
+    this.admit = null
     this.whole = false
   }
 
@@ -284,7 +289,8 @@ export class LiveRoom extends LitElement {
       this.#resized.observe(canvas)
     }
     const client = this.#client
-    client.enter({ room, token, locate }, startedAt)
+    const admit = async (): Promise<Admission> => (token !== null ? bearer(token) : ((await this.admit?.()) ?? anybody()))
+    client.enter({ room, admit, locate }, startedAt)
     client.setVolume(this.#volume, this.muted)
     client.send({ type: 'quality', quality: this.#quality })
     client.send({ type: 'latency', target: this.latency })

@@ -91,6 +91,8 @@ export class Session {
   readonly #early = new Map<bigint, Early[]>()
   readonly #ended = new Set<bigint>()
   readonly #publications = new Map<bigint, Publication>()
+  /** Answers that came before the request's ID was known here. */
+  readonly #earlyAnswers = new Map<bigint, ControlMessage>()
   #nextAlias = 1n
   #earlyCount = 0
   #close: (closed: Closed) => void = () => undefined
@@ -195,7 +197,12 @@ export class Session {
     const alias = this.#nextAlias++
     const publication = new Publication(this.#connection, alias, BigInt(group), events)
     this.#connection.publish(track.namespace.map(encode), encode(track.name), alias).then(
-      (id) => this.#publications.set(id, publication),
+      (id) => {
+        this.#publications.set(id, publication)
+        const early = this.#earlyAnswers.get(id)
+        this.#earlyAnswers.delete(id)
+        if (early) this.#message(early)
+      },
       (error: unknown) => events.refused(RequestCode.timeout, String(error)),
     )
     return publication
@@ -277,13 +284,17 @@ export class Session {
       case 'FETCH_OK':
         this.#answered(message.requestId)?.events.accepted?.()
         return
-      case 'REQUEST_OK':
-        this.#publications.get(message.requestId)?.events.accepted()
+      case 'REQUEST_OK': {
+        const publication = this.#publications.get(message.requestId)
+        if (publication) publication.events.accepted()
+        else this.#keepEarly(message.requestId, message)
         return
+      }
       case 'REQUEST_ERROR': {
         const publication = this.#publications.get(message.requestId)
         this.#publications.delete(message.requestId)
         publication?.events.refused(Number(message.errorCode), message.errorReason)
+        if (!publication && !this.#requests.has(message.requestId)) this.#keepEarly(message.requestId, message)
         const pending = this.#forget(message.requestId)
         pending?.events.refused(Number(message.errorCode), message.errorReason)
         return
@@ -298,6 +309,10 @@ export class Session {
         return
       default:
     }
+  }
+
+  #keepEarly(id: bigint, answer: ControlMessage): void {
+    if (this.#earlyAnswers.size < MAX_EARLY_NAMESPACES) this.#earlyAnswers.set(id, answer)
   }
 
   #answered(id: bigint): Pending | undefined {
