@@ -1,6 +1,6 @@
 # The live room. `make demo` and `make test` install what is missing and do everything.
 
-.PHONY: help demo build test interop fmt bench clean
+.PHONY: help demo build test interop fmt bench bench-relay clean
 
 help:
 	@echo 'make demo     put a live room on air on this machine and print its URL'
@@ -9,6 +9,7 @@ help:
 	@echo 'make interop  run our programs with those that others wrote, and print which work together'
 	@echo 'make fmt      format the code'
 	@echo 'make bench    measure latency, startup and load, and print them'
+	@echo 'make bench-relay  only the load, beside relays that others wrote'
 
 demo:
 	@tests/tools/demo.sh
@@ -27,6 +28,9 @@ fmt:
 
 bench:
 	@tests/tools/bench.sh
+
+bench-relay:
+	@tests/tools/bench.sh relay
 
 clean:
 	@cargo clean

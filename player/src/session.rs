@@ -286,20 +286,17 @@ fn is_about_access(code: RequestCode) -> bool {
 
 /// Connects and sets a session up. Requests of the relay are refused: a player serves nothing.
 async fn connect(config: &Config, watcher: Option<Arc<dyn Watcher>>, relay: &Url) -> anyhow::Result<Link> {
-    let mut url = relay.clone();
-    if let Some(token) = &config.token {
-        url.query_pairs_mut().append_pair("token", token);
-    }
     let client = transport::ClientConfig { trust: config.trust.clone(), watcher, ..Default::default() };
     let connection =
-        transport::connect(&url, &client).await.with_context(|| format!("no connection to {relay}"))?;
+        transport::connect(relay, &client).await.with_context(|| format!("no connection to {relay}"))?;
     let kind = connection.kind();
     let mut settings = moqt::Config::new(moqt::Role::Client);
+    settings.tokens = config.token.as_deref().map(moqt::AuthToken::jwt).into_iter().collect();
     if kind == Kind::Quic {
-        settings.authority = Some(url.authority().to_owned());
-        settings.path = Some(match url.query() {
-            Some(query) => format!("{}?{query}", url.path()),
-            None => url.path().to_owned(),
+        settings.authority = Some(relay.authority().to_owned());
+        settings.path = Some(match relay.query() {
+            Some(query) => format!("{}?{query}", relay.path()),
+            None => relay.path().to_owned(),
         });
     }
     let (session, _) = moqt::start(connection, settings)

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use axum::{
     Json, Router,
     extract::{Path, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
@@ -13,11 +13,12 @@ use serde_json::json;
 use shared::naming::Room;
 use tokio::sync::watch;
 
-use crate::{certificate::Shown, clock::rfc3339_of, metrics::Metrics, registry::Registry};
+use crate::{certificate::Shown, clock::rfc3339_of, registry::Registry};
 
 mod assets;
 mod listener;
 mod pages;
+pub(crate) mod status;
 
 pub(crate) use listener::Listener;
 
@@ -28,8 +29,6 @@ pub(crate) struct Site {
     pub(crate) moqt: SocketAddr,
     /// The certificate shown there.
     pub(crate) certificate: watch::Receiver<Shown>,
-    /// The relay's counters.
-    pub(crate) metrics: Arc<Metrics>,
     /// The rooms.
     pub(crate) registry: Arc<Registry>,
 }
@@ -41,7 +40,9 @@ pub(crate) fn router(site: Site) -> Router {
         .route("/certificate.json", get(certificate))
         .route("/certificate.sha256", get(certificate_hash))
         .route("/healthz", get(|| async { "ok\n" }))
-        .route("/metrics", get(metrics))
+        .route("/metrics", get(status::elsewhere))
+        .route("/status", get(status::elsewhere))
+        .route("/status.json", get(status::elsewhere))
         .route("/{room}", get(room))
         .route("/{folder}/{*file}", get(asset_below))
         .fallback(|| async { pages::not_found() })
@@ -63,11 +64,6 @@ async fn certificate_hash(State(site): State<Site>) -> Response {
 /// Asked for by other sites, and never out of date.
 fn open_to_all() -> [(header::HeaderName, &'static str); 2] {
     [(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"), (header::CACHE_CONTROL, "no-store")]
-}
-
-async fn metrics(State(site): State<Site>) -> Response {
-    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    ([(header::CONTENT_TYPE, kind)], site.metrics.to_text()).into_response()
 }
 
 async fn landing(State(site): State<Site>, headers: HeaderMap) -> Response {

@@ -6,14 +6,19 @@
 //! | `serve` | starts and stops all of it |
 //! | `embedded` | the same inside another program, without ports and records |
 //! | `certificate` | the certificate that is shown, and its renewal |
+//! | [`room`] | what viewers say: limits, moderation, order, answers, feeds |
 //! | `session` | driver: one task per connection |
 //! | `registry` | who publishes what, who watches what |
 //! | `media` | ingest -> cache -> fanout |
+//! | `auth` | who may do what: tokens, and what they allow |
 //! | `analytics` | recorder -> store -> report |
-//! | `http` | the viewer page, the certificate's hash, health and counters |
+//! | `http` | the viewer page, the certificate's hash, health; for operators status and counters |
 //! | `metrics` | the counters |
+//! | `status` | how the relay does, looked at once a second |
+//! | `process` | what the program takes of its machine |
 
 mod analytics;
+mod auth;
 mod certificate;
 mod clock;
 pub mod config;
@@ -21,12 +26,16 @@ mod embedded;
 mod http;
 mod media;
 mod metrics;
+mod process;
 mod registry;
+pub mod room;
 mod serve;
 mod session;
+mod status;
 mod tasks;
 
 pub use analytics::store::StoreError;
+pub use auth::{KeyError, TokenCommandError, token};
 pub use config::Config;
 pub use embedded::Embedded;
 pub use serve::{Running, StartError, serve};

@@ -16,6 +16,12 @@ fn main() -> ExitCode {
     let done = match config::read(std::env::args_os()) {
         Ok(cli) => match cli.command {
             Command::Serve(config) => serve(*config),
+            Command::Token(config) => {
+                relay::token(&config).map_err(anyhow::Error::from).and_then(|(out, notes)| {
+                    eprint!("{notes}");
+                    print(&out)
+                })
+            }
             Command::Report(config) => {
                 relay::report(&config).map_err(anyhow::Error::from).and_then(|text| print(&text))
             }
@@ -42,8 +48,9 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         .init();
     let mut stop = Stop::new().context("cannot listen for signals")?;
     let running = relay::serve(config).await?;
+    let status = running.status_addr().map(|addr| format!("\"status\":\"{addr}\",")).unwrap_or_default();
     print(&format!(
-        "{{\"moqt\":\"{}\",\"http\":\"{}\",\"certHash\":\"{}\"}}\n",
+        "{{\"moqt\":\"{}\",\"http\":\"{}\",{status}\"certHash\":\"{}\"}}\n",
         running.moqt_addr(),
         running.http_addr(),
         running.cert_hash()

@@ -21,17 +21,19 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     analytics::recorder::Recorder,
-    media::{self, Command},
+    media::{self, Command, Heir},
     metrics::Metrics,
     tasks::Tasks,
 };
 
+mod announcers;
 mod awaited;
 mod changes;
 mod offers;
 mod source;
 mod viewers;
 
+use announcers::{Announcers, Left};
 use awaited::{Awaited, Wait};
 use changes::{Changes, Watcher};
 use offers::Offers;
@@ -51,11 +53,13 @@ pub(crate) struct Registry {
     context: media::Context,
     tasks: Tasks,
     recorder: Recorder,
+    /// Held while tracks go from one source to another.
+    moves: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    sources: BTreeMap<Namespace, Arc<Source>>,
+    announcers: Announcers,
     offers: Offers,
     awaited: Awaited,
     viewers: Viewers,
@@ -64,9 +68,15 @@ struct State {
 
 impl State {
     /// The broadcast of a session in a namespace: all that it announces and publishes there is one.
-    fn broadcast(&mut self, namespace: &Namespace, owner: SessionId, session: Session) -> Arc<Source> {
+    fn broadcast(
+        &mut self,
+        registry: &Arc<Registry>,
+        namespace: &Namespace,
+        owner: SessionId,
+        session: Session,
+    ) -> Arc<Source> {
         let known = {
-            let announced = self.sources.get(namespace).into_iter();
+            let announced = self.announcers.of(namespace).iter();
             let mut all = announced.chain(self.offers.sources_in(namespace));
             all.find(|source| source.owner() == owner).cloned()
         };
@@ -74,19 +84,24 @@ impl State {
             return known;
         }
         let room = Room::of(namespace).filter(|room| room.stage() == *namespace);
+        let publisher = Heir { session, owner, broadcast: self.next_broadcast() };
+        Arc::new(Source::new(Arc::downgrade(registry), namespace.clone(), publisher, room))
+    }
+
+    fn next_broadcast(&mut self) -> BroadcastId {
         self.broadcasts += 1;
-        Arc::new(Source::new(BroadcastId(self.broadcasts), namespace.clone(), owner, session, room))
+        BroadcastId(self.broadcasts)
     }
 
     /// Who announced a namespace or, where nobody did, the longest one above it: of several publishers the one
     /// that says most of it is asked (draft-18 §9.3, §9.5).
     fn announcer(&self, namespace: &Namespace) -> Option<&Arc<Source>> {
-        namespace.upwards().find_map(|namespace| self.sources.get(&namespace))
+        namespace.upwards().find_map(|namespace| self.announcers.used(&namespace))
     }
 
     /// What is announced below `prefix`.
     fn below(&self, prefix: &Namespace) -> impl Iterator<Item = (&Namespace, &Arc<Source>)> {
-        self.sources.iter().filter(move |(namespace, _)| namespace.starts_with(prefix))
+        self.announcers.all_used().filter(move |(namespace, _)| namespace.starts_with(prefix))
     }
 }
 
@@ -99,12 +114,15 @@ impl Registry {
         tasks: Tasks,
     ) -> Arc<Self> {
         let is_stopping = Arc::new(AtomicBool::new(false));
-        let context = media::Context { limits, metrics, recorder: recorder.clone(), is_stopping };
-        Arc::new(Self { state: Mutex::default(), changes: Changes::default(), context, tasks, recorder })
+        let pool = media::Pool::new(limits.cache_total);
+        let context = media::Context { limits, metrics, pool, recorder: recorder.clone(), is_stopping };
+        let (state, changes, moves) = (Mutex::default(), Changes::default(), Mutex::default());
+        Arc::new(Self { state, changes, context, tasks, recorder, moves })
     }
 
-    /// Puts a namespace on air for a session; whoever had it before is off air. Dropping the lease ends it.
-    /// `None` where there are too many already.
+    /// Puts a namespace on air for a session. Whoever had it before stands by, and what is taken from it is
+    /// taken from this session now (draft-18 §9.5). Dropping the lease ends it. `None` where there are too many
+    /// already.
     pub(crate) fn publish(
         self: &Arc<Self>,
         namespace: Namespace,
@@ -113,22 +131,22 @@ impl Registry {
     ) -> Option<Lease> {
         let (source, earlier) = {
             let mut state = self.lock();
-            if state.sources.len() >= MAX_SOURCES && !state.sources.contains_key(&namespace) {
+            if state.announcers.len() >= MAX_SOURCES && state.announcers.of(&namespace).is_empty() {
                 return None;
             }
-            let source = state.broadcast(&namespace, owner, session);
-            let earlier = state.sources.insert(namespace.clone(), Arc::clone(&source));
-            let earlier = earlier.filter(|earlier| !Arc::ptr_eq(earlier, &source));
+            let source = state.broadcast(self, &namespace, owner, session);
+            let earlier = state.announcers.prefer(&namespace, &source);
             earlier.iter().for_each(|earlier| state.offers.forget(earlier));
             (source, earlier)
         };
-        if let Some(earlier) = earlier {
-            tracing::info!(%namespace, "a newer publisher takes over");
-            earlier.end(DoneCode::InternalError, TAKEN_OVER);
-            self.release(&earlier, TAKEN_OVER);
-        }
-        self.on_air(&source);
         source.announce();
+        match earlier {
+            Some(earlier) => {
+                tracing::info!(%namespace, "a newer publisher takes over, the earlier one stands by");
+                self.hand_over(&earlier, &source, TAKEN_OVER);
+            }
+            None => self.on_air(&source),
+        }
         if let Some(room) = source.room() {
             source.open(&room.catalog(), &self.context, &self.tasks);
         }
@@ -136,9 +154,38 @@ impl Registry {
         Some(Lease { registry: Arc::clone(self), namespace, source })
     }
 
+    /// One publisher goes on with what another published; the registry says so already.
+    fn hand_over(&self, from: &Arc<Source>, to: &Arc<Source>, reason: &str) {
+        self.on_air(to);
+        {
+            let _one_at_a_time = self.moves.lock().unwrap_or_else(PoisonError::into_inner);
+            to.inherit(from);
+        }
+        self.release(from, reason);
+    }
+
+    /// Who goes on with a track whose publisher ended it or is gone: whoever stands by is used from now on.
+    fn heir(&self, failed: &Arc<Source>, track: &TrackName) -> Option<Heir> {
+        let (demoted, used) = {
+            let mut state = self.lock();
+            let demoted = state.announcers.demote(failed.namespace(), failed);
+            (demoted, state.announcers.used(failed.namespace()).cloned())
+        };
+        let heir = used.filter(|used| !Arc::ptr_eq(used, failed))?;
+        if demoted.is_some() {
+            tracing::info!(namespace = %failed.namespace(), "whoever stood by takes over");
+            self.hand_over(failed, &heir, failed.how_it_ended());
+            self.announce();
+        } else {
+            let _one_at_a_time = self.moves.lock().unwrap_or_else(PoisonError::into_inner);
+            heir.inherit_one(failed, track);
+        }
+        Some(heir.publisher())
+    }
+
     /// A broadcast begins, unless it did before.
     fn on_air(&self, source: &Source) {
-        if !source.begin() {
+        if !source.begin(|| self.lock().next_broadcast()) {
             return;
         }
         self.context.metrics.broadcasts.add(1);
@@ -152,7 +199,7 @@ impl Registry {
     fn release(&self, source: &Arc<Source>, reason: &str) {
         let is_held = {
             let state = self.lock();
-            let announced = state.sources.get(source.namespace());
+            let announced = state.announcers.used(source.namespace());
             let mut holds = announced.into_iter().chain(state.offers.sources_in(source.namespace()));
             holds.any(|held| Arc::ptr_eq(held, source))
         };
@@ -234,7 +281,20 @@ impl Registry {
         let track = request.track().clone();
         let seat = self.seat(source, &track, viewer, permit);
         self.open_summary(source, &track);
-        source.send(&track, Command::Subscribe(request, seat), &self.context, &self.tasks);
+        self.hand(Arc::clone(source), &track, Command::Subscribe(request, seat));
+    }
+
+    /// Hands a command to a track of a source, or to whoever takes over from that just now.
+    fn hand(&self, source: Arc<Source>, track: &TrackName, command: Command) {
+        let Err(command) = source.send(track, Box::new(command), &self.context, &self.tasks) else { return };
+        let again = match self.source_of(track) {
+            Some(source) => source.send(track, command, &self.context, &self.tasks),
+            None => Err(command),
+        };
+        if let Err(command) = again {
+            self.context.metrics.requests_refused.add(1);
+            command.refuse(RequestCode::DoesNotExist, "its publisher left just now: try again");
+        }
     }
 
     fn seat(
@@ -248,6 +308,21 @@ impl Registry {
         Seat::take(self, room.cloned(), viewer, permit)
     }
 
+    /// A viewer's place at a track that no broadcast is part of.
+    pub(crate) fn seat_beside(self: &Arc<Self>, viewer: SessionId, permit: OwnedSemaphorePermit) -> Seat {
+        Seat::take(self, None, viewer, permit)
+    }
+
+    /// Whether somebody is on a room's stage.
+    pub(crate) fn is_on_air(&self, room: &Room) -> bool {
+        self.source_of(&room.catalog()).is_some()
+    }
+
+    /// What tracks that are made here need.
+    pub(crate) fn context(&self) -> &media::Context {
+        &self.context
+    }
+
     /// Hands a FETCH to the cache of the track that it asks for, or refuses it.
     pub(crate) fn fetch(&self, request: FetchRequest, permit: OwnedSemaphorePermit) {
         let Some(source) = self.source_of(request.track()) else {
@@ -256,7 +331,7 @@ impl Registry {
             return request.reject(RequestCode::DoesNotExist, &reason);
         };
         let track = request.track().clone();
-        source.send(&track, Command::Fetch(request, permit), &self.context, &self.tasks);
+        self.hand(source, &track, Command::Fetch(request, permit));
     }
 
     /// Says how a track stands: by what is known here, or else by what its publisher says.
@@ -274,7 +349,7 @@ impl Registry {
         let state = self.lock();
         let source = match summary_of.map(|room| room.stage()) {
             // Whoever is on the stage has an audience.
-            Some(stage) => state.sources.get(&stage).or_else(|| state.offers.sources_in(&stage).next()),
+            Some(stage) => state.announcers.used(&stage).or_else(|| state.offers.sources_in(&stage).next()),
             None => state.offers.get(track).or_else(|| state.announcer(&track.namespace)),
         };
         source.cloned()
@@ -312,9 +387,17 @@ impl Registry {
     /// Rooms on air, by name.
     pub(crate) fn rooms_on_air(&self) -> Vec<Room> {
         let state = self.lock();
-        let sources = state.sources.values().chain(state.offers.sources());
+        let sources = state.announcers.all().chain(state.offers.sources());
         let rooms: BTreeSet<Room> = sources.filter_map(|source| source.room().cloned()).collect();
         rooms.into_iter().collect()
+    }
+
+    /// Rooms on air, each with the sessions that watch it.
+    pub(crate) fn rooms_with_viewers(&self) -> BTreeMap<Room, usize> {
+        let state = self.lock();
+        let sources = state.announcers.all().chain(state.offers.sources());
+        let rooms = sources.filter_map(|source| source.room());
+        rooms.map(|room| (room.clone(), state.viewers.of(room))).collect()
     }
 
     /// From now on tracks are given back to their publishers when their last viewer leaves, so that publishers
@@ -327,7 +410,7 @@ impl Registry {
     pub(crate) fn end_all(&self, code: DoneCode, reason: &'static str) {
         let sources: Vec<_> = {
             let state = self.lock();
-            state.sources.values().chain(state.offers.sources()).cloned().collect()
+            state.announcers.all().chain(state.offers.sources()).cloned().collect()
         };
         sources.iter().for_each(|source| source.end(code, reason));
     }
@@ -361,17 +444,20 @@ impl Drop for Lease {
         if !self.source.withdraw() {
             return;
         }
-        let was_ours = {
-            let mut state = self.registry.lock();
-            let is_ours =
-                state.sources.get(&self.namespace).is_some_and(|now| Arc::ptr_eq(now, &self.source));
-            is_ours && state.sources.remove(&self.namespace).is_some()
-        };
-        if was_ours {
-            let reason = self.source.how_it_ended();
-            tracing::info!(namespace = %self.namespace, reason, "off air");
-            self.registry.release(&self.source, reason);
-            self.registry.announce();
+        let left = self.registry.lock().announcers.remove(&self.namespace, &self.source);
+        let reason = self.source.how_it_ended();
+        match left {
+            Left::Unused => {}
+            Left::Used(Some(heir)) => {
+                tracing::info!(namespace = %self.namespace, reason, "whoever stood by takes over");
+                self.registry.hand_over(&self.source, &heir, reason);
+                self.registry.announce();
+            }
+            Left::Used(None) => {
+                tracing::info!(namespace = %self.namespace, reason, "off air");
+                self.registry.release(&self.source, reason);
+                self.registry.announce();
+            }
         }
     }
 }

@@ -21,17 +21,20 @@ use shared::{
 use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
-    Config, StoreError,
+    Config, KeyError, StoreError,
     analytics::{
         recorder::{Recorder, now},
-        store::{Store, Writer},
+        store::{self, Keeping, Store, Writer},
     },
+    auth::{Auth, Keys},
     certificate::{self, Keeper, Origin, Shown},
     http::{self, Listener, Site},
     media::Limits,
     metrics::Metrics,
     registry::Registry,
+    room::{self, Rooms},
     session::{self, Relay},
+    status::Observer,
     tasks::Tasks,
 };
 
@@ -61,6 +64,9 @@ pub enum StartError {
     /// The certificate cannot be used.
     #[error("certificate: {0}")]
     Certificate(IdentityError),
+    /// There is no key for tokens.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The MoQT port cannot be bound.
     #[error("cannot listen for MoQT on UDP {addr}: {}", port_hint(cause, "--listen"))]
     Moqt {
@@ -72,6 +78,14 @@ pub enum StartError {
     /// The HTTP port cannot be bound.
     #[error("cannot listen for HTTP on TCP {addr}: {}", port_hint(cause, "--http"))]
     Http {
+        /// The address.
+        addr: SocketAddr,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// The operators' port cannot be bound.
+    #[error("cannot listen for operators on TCP {addr}: {}", port_hint(cause, "--status"))]
+    Status {
         /// The address.
         addr: SocketAddr,
         /// What the system says.
@@ -104,6 +118,7 @@ fn port_hint(error: &io::Error, option: &str) -> String {
 pub struct Running {
     moqt_addr: SocketAddr,
     http_addr: SocketAddr,
+    status_addr: Option<SocketAddr>,
     certificate: watch::Receiver<Shown>,
     server: Arc<Server>,
     relay: Arc<Relay>,
@@ -112,6 +127,7 @@ pub struct Running {
     services: JoinSet<()>,
     tracks: Tasks,
     writer: Writer,
+    keeping: Keeping,
     qlog: Option<qlog::Folder>,
     folder: Folder,
 }
@@ -124,42 +140,63 @@ pub async fn serve(config: Config) -> Result<Running, StartError> {
     let folder = Folder::take(&config.data)?;
     let origin = Origin::of(&config);
     let identity = origin.load(SystemTime::now()).map_err(StartError::Certificate)?;
+    let auth = Auth::new(&config, Keys::load(&config.data, config.token_key.as_deref())?);
     let qlog = qlog::Folder::given(config.qlog.as_deref(), "relay")?;
     let server = bind(&config, &identity, qlog.as_ref())?;
     let metrics = Arc::new(Metrics::default());
     let http_failed = |cause| StartError::Http { addr: config.http, cause };
     let listener = Listener::bind(config.http, Arc::clone(&metrics)).await.map_err(http_failed)?;
     let http_addr = listener.local_addr().map_err(http_failed)?;
+    let status_listener = match config.status_addr(http_addr) {
+        Some(addr) => {
+            let failed = |cause| StartError::Status { addr, cause };
+            let listener = Listener::bind(addr, Arc::clone(&metrics)).await.map_err(failed)?;
+            let bound = listener.local_addr().map_err(failed)?;
+            Some((listener, bound))
+        }
+        None => None,
+    };
+    let status_addr = status_listener.as_ref().map(|(_, addr)| *addr);
     let store = Store::open(&config.data, now())?;
 
     let (recorder, writer) = Recorder::start(store, Arc::clone(&metrics)).map_err(StartError::Thread)?;
+    let (records, keeping) = store::Rooms::open(&config.data, Arc::clone(&metrics))?;
+    let bans = records.bans()?;
     let limits = Limits::of(&config);
     let tracks = Tasks::default();
     let registry = Registry::new(limits, Arc::clone(&metrics), recorder.clone(), tracks.clone());
     let (stopping, stop) = watch::channel(false);
     let (shown, certificate) = certificate::show(&identity);
     let moqt_addr = server.local_addr();
-    let site = Site {
-        moqt: moqt_addr,
-        certificate: certificate.clone(),
-        metrics: Arc::clone(&metrics),
-        registry: Arc::clone(&registry),
-    };
-    let relay = Arc::new(Relay::new(&config, registry, metrics, recorder, stop));
+    let site = Site { moqt: moqt_addr, certificate: certificate.clone(), registry: Arc::clone(&registry) };
+    let observer = Observer::new(&config, Arc::clone(&metrics), Arc::clone(&registry), certificate.clone());
+    let room = Rooms::new(&registry, tracks.clone(), room::Keeper::new(records), bans);
+    let relay = Arc::new(Relay::new(&config, registry, room, metrics, recorder, stop, Arc::clone(&auth)));
 
     let mut connections = JoinSet::new();
     connections.spawn(session::accept(Arc::clone(&server), Arc::clone(&relay)));
     let mut services = JoinSet::new();
     services.spawn(Keeper::new(origin, identity, Arc::clone(&server), shown).run());
+    services.spawn(auth.watch_revoked(config.data.clone()));
     services.spawn(async move {
         if let Err(error) = axum::serve(listener, http::router(site)).await {
             tracing::error!(%error, "HTTP ended");
         }
     });
+    if let Some((listener, addr)) = status_listener {
+        let observer = Arc::new(observer);
+        services.spawn(Arc::clone(&observer).run());
+        services.spawn(async move {
+            if let Err(error) = axum::serve(listener, http::status::router(observer, addr)).await {
+                tracing::error!(%error, "HTTP for operators ended");
+            }
+        });
+    }
     tracing::info!(moqt = %moqt_addr, http = %http_addr, hash = %certificate.borrow().hash, "serving");
     Ok(Running {
         moqt_addr,
         http_addr,
+        status_addr,
         certificate,
         server,
         relay,
@@ -168,6 +205,7 @@ pub async fn serve(config: Config) -> Result<Running, StartError> {
         services,
         tracks,
         writer,
+        keeping,
         qlog,
         folder,
     })
@@ -223,6 +261,11 @@ impl Running {
         self.http_addr
     }
 
+    /// Where operators are told how it is; `None` where that is off.
+    pub fn status_addr(&self) -> Option<SocketAddr> {
+        self.status_addr
+    }
+
     /// Hash of the certificate that is shown now.
     pub fn cert_hash(&self) -> CertHash {
         self.certificate.borrow().hash
@@ -241,6 +284,7 @@ impl Running {
         self.stopping.send_replace(true);
         let left = async { while self.connections.join_next().await.is_some() {} };
         if tokio::time::timeout(self.relay.drain(), left).await.is_err() {
+            self.relay.room().end_all(DoneCode::GoingAway, "the relay stops");
             self.relay.registry().end_all(DoneCode::GoingAway, "the relay stops");
             let left = async { while self.connections.join_next().await.is_some() {} };
             let _ = tokio::time::timeout(FAREWELL, left).await;
@@ -250,12 +294,15 @@ impl Running {
         let gone = async { while self.connections.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(PATIENCE, gone).await;
         self.connections.shutdown().await;
+        self.relay.room().end_all(DoneCode::GoingAway, "the relay stops");
         self.tracks.finish(FAREWELL).await;
         self.services.shutdown().await;
         let writer = self.writer;
         let qlog = self.qlog;
+        let keeping = self.keeping;
         let write = move || {
             writer.stop();
+            keeping.stop();
             qlog.inspect(qlog::Folder::finish);
         };
         let _ = tokio::task::spawn_blocking(write).await;

@@ -3,18 +3,19 @@
 use std::{
     collections::BTreeMap,
     future::Future,
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use shared::{
     event::{BroadcastId, Fact, Part, SessionId, Traffic, transport_name},
     moqt::{
-        self, Closed, Namespace, NamespaceEvent, NamespaceRequest, NamespaceSubscriptionRequest,
-        PublishRequest, Request, RequestCode, Requests, Role, Session,
+        self, AuthToken, Closed, Namespace, NamespaceEvent, NamespaceRequest, NamespaceSubscriptionRequest,
+        PublishRequest, Request, RequestCode, Requests, Role, Session, TrackName,
     },
     naming::Room,
     transport::{Connection, Incoming, Kind, Server},
@@ -29,12 +30,18 @@ use tracing::Instrument;
 use crate::{
     Config,
     analytics::recorder::Recorder,
+    auth::{Auth, Denied, Rights},
     config::Successor,
     metrics::{Counted, Metrics},
     registry::Registry,
+    room::{Pass, Rooms, Voice},
 };
 
+mod silence;
 mod tracks;
+mod voices;
+
+use silence::{Silence, Verdict};
 
 /// Subscriptions of one session at one time; further ones are refused.
 const MAX_SUBSCRIPTIONS: usize = 256;
@@ -53,13 +60,17 @@ const GRACE: Duration = Duration::from_millis(400);
 #[derive(Debug)]
 pub(crate) struct Relay {
     registry: Arc<Registry>,
+    room: Arc<Rooms>,
     metrics: Arc<Metrics>,
     recorder: Recorder,
     rooms: Vec<Room>,
     is_open: bool,
+    auth: Arc<Auth>,
     max_enumerated: usize,
     successor: Option<Successor>,
     drain: Duration,
+    publisher_silence: Duration,
+    config: moqt::Config,
     places: Arc<Semaphore>,
     stop: watch::Receiver<bool>,
     sessions: AtomicU64,
@@ -69,19 +80,25 @@ impl Relay {
     pub(crate) fn new(
         config: &Config,
         registry: Arc<Registry>,
+        room: Arc<Rooms>,
         metrics: Arc<Metrics>,
         recorder: Recorder,
         stop: watch::Receiver<bool>,
+        auth: Arc<Auth>,
     ) -> Self {
         Self {
             registry,
+            room,
             metrics,
             recorder,
             rooms: config.rooms.clone(),
             is_open: config.open,
+            auth,
             max_enumerated: config.max_enumerated,
             successor: config.successor.clone(),
             drain: config.drain,
+            publisher_silence: config.publisher_silence,
+            config: session_config(config),
             places: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
             stop,
             sessions: AtomicU64::new(0),
@@ -90,6 +107,11 @@ impl Relay {
 
     pub(crate) fn registry(&self) -> &Arc<Registry> {
         &self.registry
+    }
+
+    /// The rooms in which viewers speak.
+    pub(crate) fn room(&self) -> &Arc<Rooms> {
+        &self.room
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {
@@ -101,24 +123,13 @@ impl Relay {
         self.drain
     }
 
-    /// Whether a namespace may be published here; otherwise why not.
-    fn may_publish(&self, namespace: &Namespace) -> Result<(), String> {
-        if self.is_open {
-            return Ok(());
-        }
-        match Room::of(namespace).filter(|room| room.stage() == *namespace) {
-            None => Err(format!(
-                "{namespace} is no stage: publish room/<room>/stage, or run the relay with --open"
-            )),
-            Some(_) => self.may_watch(namespace),
-        }
-    }
-
-    /// Whether a namespace may be watched here; otherwise why not.
-    fn may_watch(&self, namespace: &Namespace) -> Result<(), String> {
+    /// Whether a namespace is in a room of this relay's; otherwise how it is refused.
+    fn knows(&self, namespace: &Namespace) -> Result<(), (RequestCode, String)> {
         match Room::of(namespace) {
             Some(room) if !self.is_open && !self.rooms.is_empty() && !self.rooms.contains(&room) => {
-                Err(format!("room {room} is none of this relay's: ask its operator for one of --rooms"))
+                let reason =
+                    format!("room {room} is none of this relay's: ask its operator for one of --rooms");
+                Err((RequestCode::Unauthorized, reason))
             }
             _ => Ok(()),
         }
@@ -128,10 +139,12 @@ impl Relay {
     /// be told of any; if not, how it is refused.
     fn may_enumerate(
         &self,
+        rights: &Rights,
         prefix: &Namespace,
         count: impl FnOnce(&Registry) -> usize,
     ) -> Result<(), (RequestCode, String)> {
-        self.may_watch(prefix).map_err(|reason| (RequestCode::Unauthorized, reason))?;
+        self.knows(prefix)?;
+        rights.may_list(prefix).map_err(refusal)?;
         let (count, most) = (count(&self.registry), self.max_enumerated);
         if count <= most {
             return Ok(());
@@ -140,6 +153,18 @@ impl Relay {
             format!("{count} are below this prefix, and at most {most} are told: ask for a longer one");
         Err((RequestCode::NamespaceTooLarge, reason))
     }
+}
+
+/// How sessions are set up, with the operator's bounds.
+fn session_config(config: &Config) -> moqt::Config {
+    let mut session = moqt::Config::new(Role::Server);
+    session.data_limits.subscriber_bytes = config.queue_bytes.0;
+    session.data_limits.subscriber_subgroups = config.queue_subgroups;
+    session
+}
+
+fn refusal(denied: Denied) -> (RequestCode, String) {
+    (denied.code, denied.reason)
 }
 
 /// Takes connections until the server is closed; once the relay stops, refuses new ones until the last that
@@ -176,8 +201,13 @@ pub(crate) async fn accept(server: Arc<Server>, relay: Arc<Relay>) {
 
 async fn connection(incoming: Incoming, relay: Arc<Relay>, _place: OwnedSemaphorePermit) {
     let _open = Counted::new(&relay.metrics, |metrics| &metrics.connections);
+    relay.metrics.handshakes_started.add(1);
     if let Err(error) = set_up_and_run(incoming, &relay).await {
         relay.metrics.connections_failed.add(1);
+        match &error {
+            SetUpError::Connection(_) => relay.metrics.handshakes_failed_quic.add(1),
+            SetUpError::Session(_) => relay.metrics.handshakes_failed_moqt.add(1),
+        }
         tracing::debug!(%error, "set-up failed");
     }
 }
@@ -192,14 +222,26 @@ enum SetUpError {
 }
 
 async fn set_up_and_run(incoming: Incoming, relay: &Arc<Relay>) -> Result<(), SetUpError> {
-    run(incoming.connect().await?, relay).await?;
+    let began = Instant::now();
+    serve(incoming.connect().await?, Some(began), relay).await?;
     Ok(())
 }
 
 /// Serves a connection until its session is over.
 pub(crate) async fn run(connection: Connection, relay: &Arc<Relay>) -> Result<(), moqt::SessionError> {
+    serve(connection, None, relay).await
+}
+
+/// The same for one whose handshake began at a time.
+async fn serve(
+    connection: Connection,
+    began: Option<Instant>,
+    relay: &Arc<Relay>,
+) -> Result<(), moqt::SessionError> {
     let kind = connection.kind();
-    let (session, requests) = moqt::start(connection, moqt::Config::new(Role::Server)).await?;
+    let address = connection.remote_addr().ip();
+    let (session, requests) = moqt::start(connection, relay.config.clone()).await?;
+    began.into_iter().for_each(|began| relay.metrics.handshake.observe(began.elapsed()));
     let _open = Counted::new(&relay.metrics, Metrics::sessions(kind));
     let id = SessionId(relay.sessions.fetch_add(1, Ordering::Relaxed) + 1);
     relay.recorder.record(Fact::SessionStarted { session: id, transport: kind });
@@ -207,13 +249,18 @@ pub(crate) async fn run(connection: Connection, relay: &Arc<Relay>) -> Result<()
     let mut peer = Peer {
         id,
         kind,
+        address,
+        pass: relay.room.door().enter(id, session.clone(), address),
+        voices: BTreeMap::new(),
         session,
+        rights: relay.auth.enter(address),
         relay: Arc::clone(relay),
         subscriptions: Arc::new(Semaphore::new(MAX_SUBSCRIPTIONS)),
         fetches: Arc::new(Semaphore::new(MAX_FETCHES)),
         offers: Arc::new(Semaphore::new(MAX_OFFERS)),
         namespaces: JoinSet::new(),
         is_publisher: false,
+        silence: None,
     };
     let Closed { code, reason } = peer.run(requests).await;
     let reason = if reason.is_empty() { code.to_string() } else { reason };
@@ -227,7 +274,13 @@ pub(crate) async fn run(connection: Connection, relay: &Arc<Relay>) -> Result<()
 struct Peer {
     id: SessionId,
     kind: Kind,
+    address: IpAddr,
+    /// Its way in and out of rooms.
+    pass: Pass,
+    /// Where it speaks.
+    voices: BTreeMap<Room, Arc<Voice>>,
     session: Session,
+    rights: Arc<Rights>,
     relay: Arc<Relay>,
     subscriptions: Arc<Semaphore>,
     fetches: Arc<Semaphore>,
@@ -235,12 +288,16 @@ struct Peer {
     /// A task for each namespace that it publishes, watches or takes all tracks of.
     namespaces: JoinSet<()>,
     is_publisher: bool,
+    /// What was heard of it, since it publishes.
+    silence: Option<Silence>,
 }
 
 impl Peer {
     async fn run(&mut self, mut requests: Requests) -> Closed {
         let mut totals = tokio::time::interval(TOTALS_EVERY);
         totals.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut looks = tokio::time::interval(silence::EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut stop = self.relay.stop.clone();
         let mut is_stopping = false;
         let session = self.session.clone();
@@ -251,17 +308,30 @@ impl Peer {
             let _ = stop.wait_for(|stop| *stop).await;
         };
         tokio::pin!(stopping);
+        if let Err(denied) = self.rights.present(session.peer_tokens()) {
+            self.refused(&denied.reason);
+            session.close(denied.session_code(), &denied.reason);
+            return closed.await;
+        }
+        let rights = Arc::clone(&self.rights);
+        let lost = rights.lost();
+        tokio::pin!(lost);
         loop {
             tokio::select! {
                 // What a peer can flood comes last.
                 biased;
                 closed = &mut closed => return closed,
+                (code, reason) = &mut lost => {
+                    session.close(code, &reason);
+                    return closed.await;
+                }
                 () = &mut stopping, if !is_stopping => {
                     is_stopping = true;
                     let successor = self.relay.successor.as_ref();
                     let uri = successor.map(|successor| successor.uri(self.kind)).unwrap_or_default();
                     session.goaway(&uri, self.relay.drain + GRACE);
                 }
+                _ = looks.tick(), if self.silence.is_some() => self.look(),
                 _ = totals.tick() => {
                     let traffic = self.traffic();
                     if std::mem::replace(&mut written, traffic) != traffic {
@@ -278,6 +348,31 @@ impl Peer {
         }
     }
 
+    /// Ends the session of a publisher that is unplugged.
+    fn look(&mut self) {
+        let Some(silence) = &mut self.silence else { return };
+        let now = tokio::time::Instant::now().into_std();
+        match silence.look(now, self.session.stats().received_bytes) {
+            Verdict::Heard => {}
+            Verdict::Quiet => self.session.ping(),
+            Verdict::Gone => {
+                self.relay.metrics.publishers_silent.add(1);
+                self.silence = None;
+                let reason = "nothing was heard from the publisher for too long";
+                self.session.close(moqt::SessionCode::ControlMessageTimeout, reason);
+            }
+        }
+    }
+
+    /// From now on it is to be heard of: others wait for what it publishes.
+    fn listen(&mut self) {
+        let longest = self.relay.publisher_silence;
+        // A connection in memory is gone when it is gone.
+        if self.silence.is_none() && self.kind != Kind::Memory && !longest.is_zero() {
+            self.silence = Some(Silence::new(tokio::time::Instant::now().into_std(), longest));
+        }
+    }
+
     fn traffic(&self) -> Traffic {
         let path = self.session.stats();
         Traffic { received_bytes: path.received_bytes, sent_bytes: path.sent_bytes }
@@ -286,21 +381,30 @@ impl Peer {
     fn request(&mut self, request: Request) {
         match request {
             Request::Subscribe(request) => {
-                match self.admit(&request.track().namespace, &self.subscriptions) {
+                let Some(request) = self.subscribe_in_room(request) else { return };
+                match self.admit(request.track(), &request.tokens(), &self.subscriptions) {
                     Ok(permit) => self.relay.registry.subscribe(request, self.id, permit),
                     Err((code, reason)) => request.reject(code, &reason),
                 }
             }
-            Request::Fetch(request) => match self.admit(&request.track().namespace, &self.fetches) {
-                Ok(permit) => self.relay.registry.fetch(request, permit),
+            Request::Fetch(request) => match self.admit(request.track(), &request.tokens(), &self.fetches) {
+                Ok(permit) => self.fetch(request, permit),
                 Err((code, reason)) => request.reject(code, &reason),
             },
-            Request::TrackStatus(request) => match self.admit(&request.track().namespace, &self.fetches) {
-                Ok(permit) => self.relay.registry.status(request, permit),
-                Err((code, reason)) => request.reject(code, &reason),
+            Request::TrackStatus(request) => {
+                match self.admit(request.track(), &request.tokens(), &self.fetches) {
+                    Ok(permit) => self.status(request, permit),
+                    Err((code, reason)) => request.reject(code, &reason),
+                }
+            }
+            Request::Publish(request) => match Room::viewer_of(&request.track().namespace) {
+                Some(_) => self.speak(request),
+                None => self.offer(request),
             },
-            Request::Publish(request) => self.offer(request),
-            Request::PublishNamespace(request) => self.publish(request),
+            Request::PublishNamespace(request) => match Room::viewer_of(request.namespace()) {
+                Some(_) => self.speak_in_namespace(request),
+                None => self.publish(request),
+            },
             Request::SubscribeNamespace(request) => self.watch(request),
             Request::SubscribeTracks(request) => self.collect(request),
             // Dropping it refuses it.
@@ -311,18 +415,19 @@ impl Peer {
     /// A place for a request to watch something in a namespace; otherwise what to answer.
     fn admit(
         &self,
-        namespace: &Namespace,
+        track: &TrackName,
+        tokens: &[AuthToken],
         places: &Arc<Semaphore>,
     ) -> Result<OwnedSemaphorePermit, (RequestCode, String)> {
-        let admitted =
-            self.relay.may_watch(namespace).map_err(|reason| (RequestCode::Unauthorized, reason)).and_then(
-                |()| {
-                    let full = "too many requests of this kind at once in one session";
-                    Arc::clone(places)
-                        .try_acquire_owned()
-                        .map_err(|_| (RequestCode::ExcessiveLoad, full.to_owned()))
-                },
-            );
+        let may = self.relay.knows(&track.namespace);
+        let may = may.and_then(|()| self.rights.present(tokens).map_err(refusal));
+        let may = may.and_then(|()| self.rights.may_watch(track).map_err(refusal));
+        let may = may.and_then(|()| self.enter_for(track));
+        let admitted = may.and_then(|()| {
+            let full = "too many requests of this kind at once in one session";
+            let place = Arc::clone(places).try_acquire_owned();
+            place.map_err(|_| (RequestCode::ExcessiveLoad, full.to_owned()))
+        });
         if let Err((_, reason)) = &admitted {
             self.refused(reason);
         }
@@ -336,9 +441,8 @@ impl Peer {
 
     fn publish(&mut self, request: NamespaceRequest) {
         let namespace = request.namespace().clone();
-        if let Err(reason) = self.relay.may_publish(&namespace) {
-            self.refused(&reason);
-            return request.reject(RequestCode::Unauthorized, &reason);
+        if let Err((code, reason)) = self.may_publish(&namespace, &request.tokens()) {
+            return request.reject(code, &reason);
         }
         if self.namespaces.len() >= MAX_NAMESPACES {
             self.refused("too many namespaces");
@@ -350,27 +454,43 @@ impl Peer {
             self.refused("too many namespaces are on air");
             return request.reject(RequestCode::ExcessiveLoad, "too many namespaces are on air: try later");
         };
-        let mut published = request.accept();
+        let published = request.accept();
+        self.listen();
         tracing::info!(%namespace, "on air");
         self.joined_as_publisher(&namespace);
+        let rights = Arc::clone(&self.rights);
         self.spawn(async move {
-            published.ended().await;
+            // `None` once it is withdrawn.
+            while let Some(tokens) = published.new_tokens().await {
+                if let Err(denied) = rights.present(&tokens) {
+                    tracing::info!(reason = denied.reason, "the new token is no good");
+                    break;
+                }
+            }
             drop(lease);
         });
+    }
+
+    /// Whether the peer may publish a namespace or in it, with tokens that came just now; if not, how it is refused.
+    fn may_publish(&self, namespace: &Namespace, tokens: &[AuthToken]) -> Result<(), (RequestCode, String)> {
+        let may = self.relay.knows(namespace);
+        let may = may.and_then(|()| self.rights.present(tokens).map_err(refusal));
+        let may = may.and_then(|()| self.rights.may_publish(namespace).map_err(refusal));
+        may.inspect_err(|(_, reason)| self.refused(reason))
     }
 
     /// Takes a track that the peer publishes.
     fn offer(&mut self, request: PublishRequest) {
         let namespace = request.track().namespace.clone();
-        if let Err(reason) = self.relay.may_publish(&namespace) {
-            self.refused(&reason);
-            return request.reject(RequestCode::Unauthorized, &reason);
+        if let Err((code, reason)) = self.may_publish(&namespace, &request.tokens()) {
+            return request.reject(code, &reason);
         }
         let Ok(permit) = Arc::clone(&self.offers).try_acquire_owned() else {
             self.refused("too many tracks");
             return request.reject(RequestCode::ExcessiveLoad, "too many tracks published in one session");
         };
         self.joined_as_publisher(&namespace);
+        self.listen();
         self.relay.registry.offer(request, self.id, self.session.clone(), permit);
     }
 
@@ -387,9 +507,11 @@ impl Peer {
     fn admit_watching(
         &self,
         prefix: &Namespace,
+        tokens: &[AuthToken],
         count: impl FnOnce(&Registry) -> usize,
     ) -> Result<(), (RequestCode, String)> {
-        let refusal = match self.relay.may_enumerate(prefix, count) {
+        let presented = self.rights.present(tokens).map_err(refusal);
+        let refusal = match presented.and_then(|()| self.relay.may_enumerate(&self.rights, prefix, count)) {
             Err(refusal) => refusal,
             Ok(()) if self.namespaces.len() >= MAX_NAMESPACES => {
                 (RequestCode::ExcessiveLoad, "too many namespaces in one session".to_owned())
@@ -402,10 +524,12 @@ impl Peer {
 
     fn watch(&mut self, request: NamespaceSubscriptionRequest) {
         let prefix = request.prefix();
-        if let Err((code, reason)) = self.admit_watching(prefix, |registry| registry.count_below(prefix)) {
+        if let Err((code, reason)) =
+            self.admit_watching(prefix, &request.tokens(), |registry| registry.count_below(prefix))
+        {
             return request.reject(code, &reason);
         }
-        self.spawn(tell_namespaces(Arc::clone(&self.relay), request));
+        self.spawn(tell_namespaces(Arc::clone(&self.relay), Arc::clone(&self.rights), request));
     }
 
     fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
@@ -414,14 +538,15 @@ impl Peer {
 }
 
 /// Tells a peer of the namespaces below its prefix, until it has enough. It may take another prefix.
-async fn tell_namespaces(relay: Arc<Relay>, request: NamespaceSubscriptionRequest) {
+async fn tell_namespaces(relay: Arc<Relay>, rights: Arc<Rights>, request: NamespaceSubscriptionRequest) {
     let mut changes = relay.registry.changes();
     let mut prefix = request.prefix().clone();
     let mut writer = request.accept();
     let mut told = BTreeMap::new();
     loop {
         changes.mark_unchanged();
-        let now = relay.registry.below(&prefix);
+        let mut now = relay.registry.below(&prefix);
+        now.retain(|namespace, _| rights.may_list(namespace).is_ok());
         for event in difference(&told, &now) {
             if !writer.tell(event) {
                 return;
@@ -434,7 +559,7 @@ async fn tell_namespaces(relay: Arc<Relay>, request: NamespaceSubscriptionReques
             asked = writer.prefix_asked() => {
                 let Some(asked) = asked else { return };
                 let count = |registry: &Registry| registry.count_below(asked.prefix());
-                if let Err((code, reason)) = relay.may_enumerate(asked.prefix(), count) {
+                if let Err((code, reason)) = relay.may_enumerate(&rights, asked.prefix(), count) {
                     relay.metrics.requests_refused.add(1);
                     return asked.reject(code, &reason);
                 }

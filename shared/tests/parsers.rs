@@ -187,6 +187,16 @@ fn catalogs() {
 }
 
 #[test]
+fn sayings() {
+    for valid in [
+        r##"{"id":7,"say":{"kind":"danmaku","text":"hello","color":"#ff0000","mode":"top","media":5}}"##,
+        r#"{"id":1,"say":{"kind":"poll","act":"open","question":"q","choices":["a","b"],"correct":1}}"#,
+    ] {
+        withstands(fuzz::saying, valid.as_bytes());
+    }
+}
+
+#[test]
 fn h264_bitstreams() {
     // An access unit: SPS (Baseline, 1280x720), PPS and the start of an IDR slice.
     let valid = [
@@ -211,13 +221,14 @@ type Target = (&'static str, &'static str, fn(&[u8]));
 fn corpora() {
     use base64::{Engine, prelude::BASE64_STANDARD};
 
-    let targets: [Target; 10] = [
+    let targets: [Target; 11] = [
         ("catalog", include_str!("../fuzz/corpus/catalog.txt"), fuzz::catalog),
         ("control_message", include_str!("../fuzz/corpus/control_message.txt"), fuzz::control_message),
         ("datagram", include_str!("../fuzz/corpus/datagram.txt"), fuzz::datagram),
         ("fetch", include_str!("../fuzz/corpus/fetch.txt"), fuzz::fetch),
         ("loc", include_str!("../fuzz/corpus/loc.txt"), fuzz::loc),
         ("properties", include_str!("../fuzz/corpus/properties.txt"), fuzz::properties),
+        ("saying", include_str!("../fuzz/corpus/saying.txt"), fuzz::saying),
         ("session", include_str!("../fuzz/corpus/session.txt"), fuzz::session),
         ("sps", include_str!("../fuzz/corpus/sps.txt"), fuzz::sps),
         ("stream", include_str!("../fuzz/corpus/stream.txt"), fuzz::stream),

@@ -31,6 +31,11 @@ export class Room {
     return `http://${this.#ready.http}/${name}`;
   }
 
+  /** Address of what operators are told. */
+  get status() {
+    return `http://${this.#ready.status}/status`;
+  }
+
   get certHash() {
     return this.#ready.certHash;
   }
@@ -65,7 +70,7 @@ export class Room {
 
   /** Starts the relay again where it was. */
   async startRelay() {
-    await this.#serve(this.#ready.moqt, this.#ready.http, []);
+    await this.#serve(this.#ready.moqt, this.#ready.http, ['--status', this.#ready.status]);
   }
 
   /** Ends everything. */

@@ -9,5 +9,6 @@ mod interop;
 mod migration;
 mod outage;
 mod priorities;
+mod publishers;
 mod qlog;
 mod records;

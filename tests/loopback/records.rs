@@ -2,7 +2,7 @@
 
 use std::{
     io::{Read, Write},
-    net::TcpStream,
+    net::{SocketAddr, TcpStream},
     time::Duration,
 };
 
@@ -43,8 +43,34 @@ fn the_relay_tells_operators_how_it_is() -> Result<()> {
     assert!(get(&world, "/healthz")?.starts_with("HTTP/1.1 200"));
     let certificate = get(&world, "/certificate.json")?;
     assert!(certificate.contains(world.hash()), "{certificate}");
-    let metrics = get(&world, "/metrics")?;
-    assert!(metrics.lines().any(|line| line.contains("objects") && line.contains(' ')), "{metrics}");
+    for path in ["/metrics", "/status", "/status.json"] {
+        let answer = get(&world, path)?;
+        assert!(answer.starts_with("HTTP/1.1 404") && answer.contains("--status"), "{path}: {answer}");
+    }
+    let metrics = ask(world.status(), "localhost", "/metrics")?;
+    assert!(metrics.contains("\r\ncontent-type: application/openmetrics-text"), "{metrics}");
+    let value = |name: &str| {
+        let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.and_then(|value| value.parse::<f64>().ok()).with_context(|| format!("{name} in {metrics}"))
+    };
+    for name in [
+        "relay_objects_received_total",
+        "relay_objects_sent_total",
+        "relay_fanout_seconds_count",
+        "relay_delivery_seconds_count",
+        "relay_handshake_seconds_count",
+        "process_cpu_seconds_total",
+        "process_resident_memory_bytes",
+    ] {
+        assert!(value(name)? > 0.0, "{name}: {metrics}");
+    }
+    assert!(value("relay_track_sent_objects_total{track=\"room/demo/stage/catalog\"}").is_ok(), "{metrics}");
+    let status = ask(world.status(), "127.0.0.1", "/status.json")?;
+    let status: Value = serde_json::from_str(status.split("\r\n\r\n").nth(1).context("a body")?)?;
+    assert_eq!(status["rooms"][0]["name"], "demo", "{status}");
+    assert!(status["sessions"]["quic"].as_u64().context("sessions")? > 0, "{status}");
+    let page = ask(world.status(), "relay.example", "/status")?;
+    assert!(page.starts_with("HTTP/1.1 403"), "another site's name: {page}");
     world.relay().interrupt()?;
     world.relay().wait_for(0, PATIENCE)
 }
@@ -57,9 +83,14 @@ fn report(world: &World) -> Result<Value> {
 }
 
 fn get(world: &World, path: &str) -> Result<String> {
-    let address = world.http().trim_start_matches("http://").to_owned();
-    let mut stream = TcpStream::connect(&address)?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    let address = world.http().trim_start_matches("http://").parse()?;
+    ask(address, &address.to_string(), path)
+}
+
+/// Asks an address under some name.
+fn ask(address: SocketAddr, host: &str, path: &str) -> Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     Ok(answer)

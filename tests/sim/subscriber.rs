@@ -81,7 +81,7 @@ fn act(world: &Arc<World>, session: &Session, dice: &mut Dice, tasks: &mut JoinS
     if dice.chance(15) {
         // The same few again and again: they are registered once and named by their aliases.
         let token =
-            |dice: &mut Dice| AuthToken { kind: TokenType(0), value: vec![dice.next() as u8 % 3; 40].into() };
+            |dice: &mut Dice| AuthToken { kind: TokenType(7), value: vec![dice.next() as u8 % 3; 40].into() };
         world.count("tokens");
         session = session.with_tokens([token(&mut dice)]);
     }

@@ -146,7 +146,7 @@ async fn stage(seed: u64, telling: Telling) -> (Arc<World>, String) {
             None
         }
         Shape::Relayed { publishers, subscribers } => {
-            let relay = Arc::new(Embedded::new(&settings(&mut dice)));
+            let relay = Arc::new(Embedded::new(&settings(&mut dice)).expect("a key"));
             let net = Net { weather, relay: Some(Arc::clone(&relay)) };
             for number in 0..publishers {
                 // Where there is one namespace only, the second publisher takes it over.

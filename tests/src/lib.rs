@@ -8,10 +8,12 @@
 //! | [`film`] | films made with ffmpeg |
 //! | [`foreign`] | a publisher of the test's own, which may say anything |
 //! | [`impair`] | a bad network between them |
+//! | [`load`] | the relay measured under load |
 
 pub mod film;
 pub mod foreign;
 pub mod impair;
+pub mod load;
 pub mod process;
 pub mod recording;
 pub mod world;

@@ -21,6 +21,7 @@ pub struct World {
     relay: Process,
     moqt: SocketAddr,
     http: SocketAddr,
+    status: SocketAddr,
     hash: String,
     folder: TempDir,
 }
@@ -54,9 +55,9 @@ impl World {
         let address = |key: &str| -> Result<SocketAddr> {
             Ok(ready[key].as_str().with_context(|| format!("{ready} lacks {key}"))?.parse()?)
         };
-        let (moqt, http) = (address("moqt")?, address("http")?);
+        let (moqt, http, status) = (address("moqt")?, address("http")?, address("status")?);
         let hash = ready["certHash"].as_str().context("the relay tells its certificate's hash")?.to_owned();
-        Ok(Self { relay, moqt, http, hash, folder })
+        Ok(Self { relay, moqt, http, status, hash, folder })
     }
 
     /// Kills the relay without a word.
@@ -81,6 +82,14 @@ impl World {
         &mut self.relay
     }
 
+    /// Waits until the relay says this on standard error.
+    ///
+    /// # Errors
+    /// With what it said, where it does not.
+    pub fn relay_says(&self, text: &str) -> Result<String> {
+        self.relay.error_line(text, PATIENCE)
+    }
+
     /// Where the relay listens for MoQT.
     pub fn moqt(&self) -> SocketAddr {
         self.moqt
@@ -89,6 +98,11 @@ impl World {
     /// Base URL of the relay's pages.
     pub fn http(&self) -> String {
         format!("http://{}", self.http)
+    }
+
+    /// Where the relay tells operators how it is.
+    pub fn status(&self) -> SocketAddr {
+        self.status
     }
 
     /// Hash of the relay's certificate.
@@ -119,7 +133,22 @@ impl World {
     /// # Errors
     /// Where the program cannot be started.
     pub fn publisher(&self, over: Over, room: &str, arguments: &[&str]) -> Result<Process> {
-        self.client("publisher", &self.url(over), room, arguments)
+        let token = self.token(room, "host", &[])?;
+        let all = [&["--token", &token], arguments].concat();
+        self.client("publisher", &self.url(over), room, &all)
+    }
+
+    /// A token of `relay token` for a room, with further arguments.
+    ///
+    /// # Errors
+    /// With what the program said, where it makes none.
+    pub fn token(&self, room: &str, role: &str, arguments: &[&str]) -> Result<String> {
+        let data = self.data().display().to_string();
+        let all = [&["token", "--room", room, "--role", role, "--data", &data], arguments].concat();
+        let mut relay = Process::start("relay", &all)?;
+        let code = relay.wait(PATIENCE)?;
+        anyhow::ensure!(code.success(), "relay token: {}", relay.errors());
+        Ok(relay.output().concat().trim().to_owned())
     }
 
     /// Watches `room` without a display, with one line of statistics a second.

@@ -39,12 +39,13 @@ http_port=$(port "$(field http)")
 hash=$(field certHash)
 
 say "going on air with $source"
+token=$(target/release/relay token --room "$room" --role host --data "$data" --site "http://localhost:$http_port")
 loop=()
 case "$source" in file:*) loop=(--loop) ;; esac
 say "watch at   http://localhost:$http_port/$room"
 echo "   or with  target/release/player --relay moqt://localhost:$udp_port --room $room --cert-hash $hash"
 echo "   stop with Ctrl-C"
-target/release/publisher --relay "moqt://localhost:$udp_port" --cert-hash "$hash" --room "$room" \
+target/release/publisher --relay "moqt://localhost:$udp_port" --cert-hash "$hash" --room "$room" --token "$token" \
   --source "$source" "${loop[@]}" --rendition 1280x720@30:2M --rendition 640x360@30:600k &
 publisher=$!
 wait "$publisher"

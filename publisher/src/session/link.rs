@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shared::{
-    moqt::{self, PublishedNamespace, Refused, RequestCode, Requests, Role, Session, SessionCode},
+    moqt::{self, AuthToken, PublishedNamespace, Refused, RequestCode, Requests, Role, Session, SessionCode},
     naming::Room,
     transport::{self, ClientConfig, ConnectError},
 };
@@ -100,14 +100,15 @@ impl Link {
 
     async fn attempt(settings: &Settings) -> Result<Self, Error> {
         let relay = &settings.relay;
-        let url = with_token(relay, settings.token.as_deref());
-        let connection = transport::connect(&url, &settings.transport)
+        let url = relay;
+        let connection = transport::connect(url, &settings.transport)
             .await
             .map_err(|source| Error::Connect { relay: relay.clone(), source })?;
         let mut config = moqt::Config::new(Role::Client);
+        config.tokens = settings.token.as_deref().map(AuthToken::jwt).into_iter().collect();
         if connection.kind() == transport::Kind::Quic {
-            config.authority = authority(&url);
-            config.path = Some(path(&url)).filter(|path| !path.is_empty());
+            config.authority = authority(url);
+            config.path = Some(path(url)).filter(|path| !path.is_empty());
         }
         let (session, requests) = moqt::start(connection, config)
             .await
@@ -123,14 +124,6 @@ impl Link {
 
 /// How long connecting and announcing may take.
 const PATIENCE: Duration = Duration::from_secs(15);
-
-fn with_token(relay: &Url, token: Option<&str>) -> Url {
-    let mut url = relay.clone();
-    if let Some(token) = token {
-        url.query_pairs_mut().append_pair("token", token);
-    }
-    url
-}
 
 fn authority(url: &Url) -> Option<String> {
     let host = url.host_str()?;
@@ -148,7 +141,7 @@ mod tests {
     #[test]
     fn authority_and_path_are_those_of_the_url() {
         let url: Url = "moqt://relay.example:4443/live".parse().expect("a URL");
-        assert_eq!(authority(&url).as_deref(), Some("relay.example:4443"));
+        assert_eq!(authority(url).as_deref(), Some("relay.example:4443"));
         assert_eq!(path(&with_token(&url, Some("a b&c"))), "/live?token=a+b%26c");
         assert_eq!(path(&"moqt://[::1]:4443".parse().expect("a URL")), "");
     }

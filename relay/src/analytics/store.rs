@@ -12,12 +12,14 @@ use shared::{
 };
 
 mod read;
+mod rooms;
 mod schema;
 mod writer;
 
 pub(crate) use read::{BroadcastRow, Report, SessionRow, read};
 #[cfg(test)]
 pub(crate) use read::{DeliveryRow, RoomRow, TrackRow};
+pub(crate) use rooms::{Keeping, Rooms};
 pub(crate) use writer::{Input, Writer};
 
 /// The database's name in the data folder.

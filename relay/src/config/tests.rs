@@ -6,7 +6,7 @@ fn serve(arguments: &[&str]) -> Result<Config, clap::Error> {
     let all = ["relay", "serve"].iter().chain(arguments);
     match read(all)?.command {
         Command::Serve(config) => Ok(*config),
-        Command::Report(_) => unreachable!("serve was asked for"),
+        Command::Report(_) | Command::Token(_) => unreachable!("serve was asked for"),
     }
 }
 
@@ -36,6 +36,19 @@ fn an_option_goes_over_the_file() {
 }
 
 #[test]
+fn operators_are_told_on_this_machine_alone_unless_it_is_said() {
+    let at = |arguments: &[&str], http: &str| {
+        serve(arguments).expect("a configuration").status_addr(http.parse().expect("an address"))
+    };
+    let told = |text: &str| Some(text.parse().expect("an address"));
+    assert_eq!(at(&[], "[::]:8080"), told("127.0.0.1:8081"));
+    assert_eq!(at(&["--http", "127.0.0.1:0"], "127.0.0.1:41000"), told("127.0.0.1:0"));
+    assert_eq!(at(&["--http", "0.0.0.0:65535"], "0.0.0.0:65535"), told("127.0.0.1:0"));
+    assert_eq!(at(&["--status", "10.0.0.1:99"], "[::]:8080"), told("10.0.0.1:99"));
+    assert_eq!(at(&["--status", "off"], "[::]:8080"), None);
+}
+
+#[test]
 fn a_wrong_command_line_ends_with_2_and_says_what() {
     for (arguments, word) in [
         (&["--listen", "here"][..], "--listen"),
@@ -43,6 +56,7 @@ fn a_wrong_command_line_ends_with_2_and_says_what() {
         (&["--rooms", "a b"], "room name"),
         (&["--cert", "x.pem"], "--key"),
         (&["--congestion", "reno"], "cubic"),
+        (&["--status", "8081"], "127.0.0.1:8081"),
         (&["--config", "/nowhere/relay.toml"], "/nowhere/relay.toml"),
     ] {
         let error = serve(arguments).expect_err("refused");

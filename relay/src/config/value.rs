@@ -1,6 +1,6 @@
 //! Values as people write them: `10s`, `16M`, `bbr`.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{fmt, net::SocketAddr, str::FromStr, time::Duration};
 
 use shared::transport::Congestion;
 
@@ -39,6 +39,28 @@ impl FromStr for ByteCount {
 impl fmt::Display for ByteCount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// Where operators are told how the relay does: an address, or `off`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StatusAddr {
+    /// Nowhere.
+    Off,
+    /// At this TCP address.
+    At(SocketAddr),
+}
+
+impl FromStr for StatusAddr {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        if text == "off" {
+            return Ok(Self::Off);
+        }
+        let wrong =
+            |_| ValueError(format!("{text:?} is no address: write 127.0.0.1:8081, [::1]:8081 or off"));
+        text.parse().map(Self::At).map_err(wrong)
     }
 }
 

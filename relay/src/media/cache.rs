@@ -1,11 +1,11 @@
 //! What late joiners and fetches get: the newest groups of a track, bounded in bytes and age.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
-use shared::moqt::{GroupId, Item, Location, ObjectId, SubgroupEnd};
+use shared::moqt::{GroupId, Item, Location, ObjectId, SubgroupEnd, SubgroupId};
 
 mod range;
 
@@ -128,6 +128,20 @@ impl Cache {
         }
     }
 
+    /// Lets the oldest group go, unless it is the newest too; whether it did.
+    pub(super) fn evict_older(&mut self) -> bool {
+        let oldest =
+            self.groups.first_key_value().map(|(&oldest, _)| oldest).filter(|_| self.groups.len() > 1);
+        oldest.inspect(|&oldest| self.evict(oldest)).is_some()
+    }
+
+    /// Lets all groups go.
+    pub(super) fn evict_all(&mut self) {
+        while let Some((&oldest, _)) = self.groups.first_key_value() {
+            self.evict(oldest);
+        }
+    }
+
     fn evict(&mut self, group: GroupId) {
         self.floor = self.floor.max(GroupId(group.0.saturating_add(1)));
         let floor = Location { group: self.floor, object: ObjectId(0) };
@@ -139,11 +153,35 @@ impl Cache {
         }
     }
 
+    /// Lets go of the oldest groups where there are more than `most`.
+    pub(super) fn keep_groups(&mut self, most: usize) {
+        while let Some((&oldest, _)) = self.groups.first_key_value().filter(|_| self.groups.len() > most) {
+            self.evict(oldest);
+        }
+    }
+
     /// Lets go of all, as after a pause; what was the largest location stays known.
     pub(super) fn clear(&mut self) {
         self.groups.clear();
         self.bytes = 0;
         self.known_from = None;
+    }
+
+    /// Subgroups of which more was to come.
+    pub(super) fn open_subgroups(&self) -> BTreeSet<(GroupId, SubgroupId)> {
+        let mut open = BTreeSet::new();
+        for (_, item) in self.groups.values().flat_map(|group| &group.items) {
+            match item {
+                Item::Object(object) => {
+                    open.insert((object.subgroup.group, object.subgroup.id));
+                }
+                Item::End { group, subgroup, .. } => {
+                    open.remove(&(*group, *subgroup));
+                }
+                Item::Datagram(_) => {}
+            }
+        }
+        open
     }
 
     /// The largest location that was seen here or, where the publisher told of a larger one, there.

@@ -6,7 +6,7 @@ use std::{
     pin::pin,
     sync::{Arc, atomic::AtomicBool, atomic::Ordering},
     task::{Context, Poll, Wake, Waker},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use shared::{
@@ -15,7 +15,12 @@ use shared::{
 };
 use tokio::sync::Notify;
 
-use crate::{analytics::recorder::Recorder, metrics::Metrics, registry::Seat};
+use super::stuck::Progress;
+use crate::{
+    analytics::recorder::Recorder,
+    metrics::{Metrics, TrackCounters},
+    registry::Seat,
+};
 
 /// All viewers of a track.
 #[derive(Debug)]
@@ -31,6 +36,7 @@ struct Books {
     broadcast: BroadcastId,
     track: String,
     metrics: Arc<Metrics>,
+    counters: Arc<TrackCounters>,
     recorder: Recorder,
 }
 
@@ -39,6 +45,7 @@ struct Viewer {
     writer: TrackWriter,
     is_forwarding: bool,
     counted: WriterStats,
+    progress: Progress,
     seat: Seat,
 }
 
@@ -67,9 +74,14 @@ impl Wake for Bell {
 
 impl Fanout {
     /// Nobody yet, for a track of a broadcast.
-    pub(super) fn new(broadcast: BroadcastId, track: String, context: &super::Context) -> Self {
+    pub(super) fn new(
+        broadcast: BroadcastId,
+        track: String,
+        counters: Arc<TrackCounters>,
+        context: &super::Context,
+    ) -> Self {
         let (metrics, recorder) = (Arc::clone(&context.metrics), context.recorder.clone());
-        let books = Books { broadcast, track, metrics, recorder };
+        let books = Books { broadcast, track, metrics, counters, recorder };
         Self { viewers: Vec::new(), bell: Arc::default(), books }
     }
 
@@ -87,7 +99,7 @@ impl Fanout {
             }
         }
         let counted = WriterStats::default();
-        let viewer = Viewer { writer, is_forwarding, counted, seat };
+        let viewer = Viewer { writer, is_forwarding, counted, progress: Progress::default(), seat };
         self.books.tell(&viewer, counted);
         self.viewers.push(viewer);
         // Its waker is left with it.
@@ -163,6 +175,23 @@ impl Fanout {
     /// Counts and writes down what was sent since the last call.
     pub(super) fn count(&mut self) {
         self.viewers.iter_mut().for_each(|viewer| self.books.count(viewer));
+        self.books.counters.viewers.set(self.viewers.len() as u64);
+    }
+
+    /// Ends subscriptions whose viewers took nothing of what waits for them for `longest`.
+    pub(super) fn end_stuck(&mut self, now: Instant, longest: Duration) {
+        let books = &self.books;
+        let stuck = self.viewers.extract_if(.., |viewer| {
+            let (taken, waiting) = viewer.writer.taken_and_waiting();
+            viewer.progress.is_stuck(now, taken, waiting, longest)
+        });
+        for mut viewer in stuck {
+            books.count(&mut viewer);
+            books.metrics.subscriptions_stuck.add(1);
+            tracing::debug!(track = books.track, "a viewer takes nothing: its subscription ends");
+            let reason = format!("nothing was taken for {} s", longest.as_secs_f32());
+            viewer.writer.done(DoneCode::TooFarBehind, &reason);
+        }
     }
 
     /// Ends all subscriptions.
@@ -188,11 +217,20 @@ impl Books {
             skipped_objects: now.skipped_objects.saturating_sub(before.skipped_objects),
             skipped_groups: now.skipped_groups.saturating_sub(before.skipped_groups),
             timed_out: now.timed_out.saturating_sub(before.timed_out),
+            dropped_datagrams: now.dropped_datagrams.saturating_sub(before.dropped_datagrams),
+            ..WriterStats::default()
         };
         self.metrics.objects_out.add(new.objects);
         self.metrics.bytes_out.add(new.bytes);
         self.metrics.objects_skipped.add(new.skipped_objects);
         self.metrics.groups_skipped.add(new.skipped_groups);
+        self.metrics.timed_out.add(new.timed_out);
+        self.metrics.datagrams_dropped.add(new.dropped_datagrams);
+        self.metrics.resets_sent.add_since(&now.resets, &before.resets);
+        self.metrics.delivered(&now.waits, &before.waits);
+        self.counters.objects_out.add(new.objects);
+        self.counters.bytes_out.add(new.bytes);
+        self.counters.skipped.add(new.skipped_objects);
         self.tell(viewer, new);
     }
 

@@ -12,7 +12,8 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::{
     cache::{Cache, Piece},
-    fill::{Filler, Past, after},
+    fill::Filler,
+    past::Past,
 };
 use crate::{metrics::Metrics, tasks::Tasks};
 
@@ -93,7 +94,12 @@ impl Fetches {
                 return request.reject(RequestCode::InvalidRange, &reason);
             }
         };
-        let filler = Filler::new(self.past.clone(), &request);
+        let lacks = |piece: &Piece| matches!(piece.item, FetchItem::Gap { nonexistent: false, .. });
+        let is_miss = answer.pieces.iter().any(lacks);
+        let (hits, misses) = (&self.metrics.cache_hits_fetch, &self.metrics.cache_misses_fetch);
+        if is_miss { misses } else { hits }.add(1);
+        let (metrics, tasks) = (Arc::clone(&self.metrics), self.tasks.clone());
+        let filler = Filler::new(self.past.clone(), &request, answer.end, metrics, tasks);
         let writer = request.accept(answer.end, EndOfTrack::No, properties.clone());
         let metrics = Arc::clone(&self.metrics);
         let mut given_up = self.given_up.subscribe();
@@ -106,7 +112,8 @@ impl Fetches {
                 }
             };
             tokio::pin!(code);
-            let mut sending = Sending { writer, filler, next: Some(start), gap: None };
+            let next = Some(filler.first());
+            let mut sending = Sending { writer, filler, next, gap: None };
             for piece in answer.pieces {
                 let sent = tokio::select! {
                     biased;
@@ -165,14 +172,14 @@ impl Sending {
         }
         let filled = self.fill().await?;
         let objects = u64::from(!matches!(piece.item, FetchItem::Gap { .. }));
-        self.next = after(at);
+        self.next = self.filler.after(at);
         self.writer.send(piece.item).await.then_some(filled + objects)
     }
 
     /// Sends what is known elsewhere of the gap before the next piece.
     async fn fill(&mut self) -> Option<u64> {
         let (Some(end), Some(start)) = (self.gap.take(), self.next) else { return Some(0) };
-        self.next = after(end);
+        self.next = self.filler.after(end);
         self.filler.fill(start, end, &mut self.writer).await
     }
 }

@@ -1,30 +1,33 @@
 //! A track's task: takes items from its publisher and commands of its viewers, and owns all between.
 
 use std::{
-    sync::atomic::Ordering,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
 use shared::{
-    event::{BroadcastId, Fact},
+    event::Fact,
     moqt::{
-        DoneCode, FetchRequest, Item, Priority, Received, RequestCode, ResetCode, SubscribeOk,
+        DoneCode, FetchRequest, Item, Priority, Received, RequestCode, ResetCode, SubgroupEnd, SubscribeOk,
         SubscribeRequest, TrackName, TrackStatusRequest, TrackWriter,
     },
 };
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::{
-    COMMANDS, Command, Context, Keep, Shelf, Track, Unwatched, Upstream, cache::Cache, fanout::Fanout,
-    fetches::Fetches, fill::Past, new_group::NewGroups,
+    COMMANDS, Command, Context, Heir, Keep, Shelf, Track, Unwatched, Upstream, cache::Cache, fanout::Fanout,
+    fetches::Fetches, new_group::NewGroups, past::Past,
 };
 use crate::{
+    metrics::Meter,
     registry::{Seat, TrackLease},
     tasks::Tasks,
 };
 
+mod takeover;
 mod upstream;
 
+use takeover::{Following, Held, Seam};
 use upstream::{Flow, Renewal, renewal};
 
 /// Commands and words of viewers that are heard before the publisher's next item: nobody can hold up the
@@ -34,6 +37,9 @@ const TURN: u32 = 16;
 const TICK: Duration = Duration::from_secs(1);
 /// Urgency of a track that nobody asked for yet: that of a catalog.
 const UNASKED: Priority = Priority(16);
+/// A track that is kept whoever watches, such as a catalog, may keep so many bytes though all caches together
+/// hold too many: nobody could start without it.
+const SPARED: usize = 64 << 10;
 
 /// A track's state.
 #[derive(Debug)]
@@ -41,7 +47,8 @@ pub(crate) struct Ingest {
     name: TrackName,
     /// The track's name for people.
     label: String,
-    broadcast: BroadcastId,
+    /// Where it is taken from.
+    publisher: Heir,
     keep: Keep,
     context: Context,
     commands: mpsc::Receiver<Command>,
@@ -52,6 +59,7 @@ pub(crate) struct Ingest {
     cache: Cache,
     cached_bytes: usize,
     fanout: Fanout,
+    meter: Meter,
     fetches: Fetches,
     new_groups: NewGroups,
     priority: Priority,
@@ -62,6 +70,9 @@ pub(crate) struct Ingest {
     renew_at: Option<Instant>,
     /// Where the publisher began the subscription.
     lease: Option<TrackLease>,
+    /// The publisher that is to go on.
+    following: Option<Following>,
+    seam: Seam,
     objects: u64,
     bytes: u64,
     told_objects: u64,
@@ -77,7 +88,7 @@ impl Ingest {
     /// A track and its task's state.
     pub(crate) fn new(
         name: TrackName,
-        broadcast: BroadcastId,
+        publisher: Heir,
         keep: Keep,
         context: Context,
         tasks: Tasks,
@@ -85,11 +96,12 @@ impl Ingest {
         let (sender, commands) = mpsc::channel(COMMANDS);
         context.metrics.tracks.add(1);
         let label = name.name.escape_ascii().to_string();
-        let fanout = Fanout::new(broadcast, label.clone(), &context);
+        let meter = Meter::new(&context.metrics, &name);
+        let fanout = Fanout::new(publisher.broadcast, label.clone(), Arc::clone(meter.counters()), &context);
         let ingest = Self {
             name,
             label,
-            broadcast,
+            publisher,
             keep,
             commands,
             ok: SubscribeOk::default(),
@@ -98,6 +110,7 @@ impl Ingest {
             cache: Cache::new(context.limits.cache_bytes, context.limits.cache_age),
             cached_bytes: 0,
             fanout,
+            meter,
             fetches: Fetches::new(context.metrics.clone(), tasks),
             new_groups: NewGroups::default(),
             priority: UNASKED,
@@ -106,6 +119,8 @@ impl Ingest {
             lonely_since: now(),
             renew_at: None,
             lease: None,
+            following: None,
+            seam: Seam::default(),
             objects: 0,
             bytes: 0,
             told_objects: 0,
@@ -122,9 +137,10 @@ impl Ingest {
                 Some(Flow::Local(items))
             }
             Upstream::Offered(offered) => Some(self.adopt(*offered)),
-            Upstream::Publisher(session) => {
+            Upstream::Publisher => {
                 let mut waiting = Vec::new();
-                let answer = self.subscribe(&session, &mut waiting).await;
+                let answer = self.subscribe(&shelf, &mut waiting).await;
+                let session = self.publisher.session.clone();
                 self.fetches.set_past(Past::new(session, self.name.clone(), self.context.limits.fill));
                 match answer {
                     Some(Ok(flow)) => {
@@ -182,9 +198,40 @@ impl Ingest {
                         self.orphaned(&flow, shelf)
                     }
                 },
+                answer = Self::followed(&mut self.following) => match (self.taken_over(answer), flow) {
+                    (Some(next), _) => {
+                        flow = next;
+                        Next::Go
+                    }
+                    (None, Flow::Gone { code, reason }) => {
+                        flow = Flow::Over;
+                        self.over(code, &reason, shelf)
+                    }
+                    (None, present) => {
+                        flow = present;
+                        Next::Go
+                    }
+                },
                 received = flow.next() => {
                     turn = 0;
-                    self.received(received, flow.began(), shelf)
+                    match received {
+                        Some(Received::Item(item)) => {
+                            self.item(&item, flow.began());
+                            Next::Go
+                        }
+                        ended => {
+                            let (code, reason) = match ended {
+                                Some(Received::Done { code, reason }) => (code, reason),
+                                _ => (DoneCode::InternalError, "publisher lost".to_owned()),
+                            };
+                            if self.is_continued(code, shelf) {
+                                flow = Flow::Gone { code, reason };
+                                Next::Go
+                            } else {
+                                self.over(code, &reason, shelf)
+                            }
+                        }
+                    }
                 }
                 () = until(new_group_at) => Next::Go,
                 () = until(renew_at) => {
@@ -211,27 +258,37 @@ impl Ingest {
         }
     }
 
-    fn received(&mut self, received: Option<Received>, began: Instant, shelf: &impl Shelf) -> Next {
-        let (code, reason) = match received {
-            Some(Received::Item(item)) => {
-                self.item(&item, began);
-                return Next::Go;
-            }
-            Some(Received::Done { code, reason }) => (code, reason),
-            None => (DoneCode::InternalError, "publisher lost".to_owned()),
-        };
+    /// Whether another publisher goes on with what this one ended so.
+    fn is_continued(&mut self, code: DoneCode, shelf: &impl Shelf) -> bool {
+        // Draft-18 §2.4.2: whoever has it is to be told.
+        if code == DoneCode::MalformedTrack || self.is_stopping() {
+            return false;
+        }
+        if code == DoneCode::TrackEnded {
+            shelf.ended_in_order();
+        }
+        if self.following.is_none()
+            && let Some(heir) = self.next_publisher(shelf)
+        {
+            self.follow(heir);
+        }
+        self.following.is_some()
+    }
+
+    /// The track is over for its viewers.
+    fn over(&mut self, code: DoneCode, reason: &str, shelf: &impl Shelf) -> Next {
         if code == DoneCode::TrackEnded {
             shelf.ended_in_order();
         }
         tracing::debug!(track = %self.name, %code, reason, "the track ended");
         let refusal = if code == DoneCode::MalformedTrack {
-            self.fetches.give_up(ResetCode::MalformedTrack, RequestCode::MalformedTrack, &reason);
+            self.fetches.give_up(ResetCode::MalformedTrack, RequestCode::MalformedTrack, reason);
             RequestCode::MalformedTrack
         } else {
             self.answer_early();
             RequestCode::DoesNotExist
         };
-        self.fanout.done(code, &reason);
+        self.fanout.done(code, reason);
         loop {
             while let Ok(command) = self.commands.try_recv() {
                 let refusal = match &command {
@@ -247,11 +304,24 @@ impl Ingest {
     }
 
     fn item(&mut self, item: &Item, began: Instant) {
+        match self.seam.hold(item) {
+            Held::Passed => {}
+            Held::Anew => self.begin_anew(),
+            Held::Repeated => {
+                let is_object = !matches!(item, Item::End { .. });
+                return self.context.metrics.objects_repeated.add(u64::from(is_object));
+            }
+        }
         if let Item::Object(object) | Item::Datagram(object) = item {
             self.objects += 1;
             self.bytes += object.payload.len() as u64;
             self.context.metrics.objects_in.add(1);
             self.context.metrics.bytes_in.add(object.payload.len() as u64);
+            self.meter.objects_in.add(1);
+            self.meter.bytes_in.add(object.payload.len() as u64);
+        }
+        if let Item::End { end: SubgroupEnd::Reset(code), .. } = item {
+            self.context.metrics.resets_received.add(*code);
         }
         tracing::trace!(track = %self.name, ?item, "forwarding");
         match item {
@@ -262,7 +332,13 @@ impl Ingest {
             Item::Object(_) | Item::Datagram(_) | Item::End { .. } => self.cache.push(began, item),
         }
         self.fanout.push(began, item);
+        if !self.fanout.is_empty() && !matches!(item, Item::End { .. }) {
+            let took = now().saturating_duration_since(began);
+            self.meter.fanout.observe(took);
+            self.context.metrics.fanout.observe(took);
+        }
         self.gauge_cache();
+        self.spare();
         if self.fetches.deadline().is_some() && !self.cache.is_behind() {
             self.answer_early();
         }
@@ -282,6 +358,7 @@ impl Ingest {
             Command::Status(request) => self.status(request),
             Command::Describe(reply) => self.describe(reply),
             Command::Join(writer, seat) => self.take(writer, seat),
+            Command::Follow(heir) => self.follow(heir),
             // Taken before.
             Command::Adopt(..) => {}
             Command::End(code, reason) => {
@@ -303,6 +380,11 @@ impl Ingest {
         let options = writer.options();
         if self.keep == Keep::WhileOffered && self.fanout.is_empty() {
             self.priority = options.priority;
+        }
+        if self.has_looked {
+            let metrics = &self.context.metrics;
+            let is_hit = self.cache.has_start();
+            if is_hit { &metrics.cache_hits_join } else { &metrics.cache_misses_join }.add(1);
         }
         let from = match options.filter {
             Filter::AbsoluteStart(start) | Filter::AbsoluteRange(start, _) => Some(start.group),
@@ -356,11 +438,8 @@ impl Ingest {
     /// The namespace was withdrawn: what is made here ends with it, what the publisher makes when it says so.
     fn orphaned(&mut self, flow: &Flow, shelf: &impl Shelf) -> Next {
         match flow {
-            Flow::Subscribed(_) => Next::Go,
-            Flow::Local(_) => {
-                let (code, reason) = (DoneCode::SubscriptionEnded, "the room went off air".to_owned());
-                self.received(Some(Received::Done { code, reason }), now(), shelf)
-            }
+            Flow::Subscribed(_) | Flow::Gone { .. } | Flow::Over => Next::Go,
+            Flow::Local(_) => self.over(DoneCode::SubscriptionEnded, "the room went off air", shelf),
         }
     }
 
@@ -368,7 +447,11 @@ impl Ingest {
         let now = now();
         self.cache.expire(now);
         self.gauge_cache();
+        self.spare();
         self.fanout.count();
+        if let Some(longest) = self.context.limits.stuck {
+            self.fanout.end_stuck(now, longest);
+        }
         self.tell();
         let is_kept = match self.keep {
             Keep::Always => is_open && !self.is_stopping(),
@@ -439,12 +522,30 @@ impl Ingest {
         }
     }
 
+    /// Lets go of what can be missed where all caches together hold too much.
+    fn spare(&mut self) {
+        let is_spared = self.keep == Keep::Always && self.cache.bytes() <= SPARED;
+        if is_spared || !self.context.pool.is_short() {
+            return;
+        }
+        while self.context.pool.is_short() && self.cache.evict_older() {
+            self.gauge_cache();
+        }
+        let is_unwanted = self.fanout.is_empty() && self.context.pool.is_short();
+        if is_unwanted || self.context.pool.is_full() {
+            self.cache.evict_all();
+            self.gauge_cache();
+        }
+    }
+
     fn gauge_cache(&mut self) {
         let bytes = self.cache.bytes();
         let before = std::mem::replace(&mut self.cached_bytes, bytes);
+        self.meter.cache_bytes.set(bytes as u64);
         let gauge = &self.context.metrics.cache_bytes;
         gauge.add(bytes.saturating_sub(before) as u64);
         gauge.subtract(before.saturating_sub(bytes) as u64);
+        self.context.pool.count(before, bytes);
         self.context.metrics.objects_evicted.add(self.cache.take_evicted());
     }
 
@@ -452,7 +553,7 @@ impl Ingest {
     fn tell(&mut self) {
         if !self.is_local && std::mem::replace(&mut self.told_objects, self.objects) != self.objects {
             let track = self.label.clone();
-            let (broadcast, objects, bytes) = (self.broadcast, self.objects, self.bytes);
+            let (broadcast, objects, bytes) = (self.publisher.broadcast, self.objects, self.bytes);
             self.context.recorder.record(Fact::TrackProgress { broadcast, track, objects, bytes });
         }
     }
@@ -462,6 +563,7 @@ impl Drop for Ingest {
     fn drop(&mut self) {
         self.context.metrics.tracks.subtract(1);
         self.context.metrics.cache_bytes.subtract(self.cached_bytes as u64);
+        self.context.pool.count(self.cached_bytes, 0);
     }
 }
 

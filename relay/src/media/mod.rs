@@ -5,12 +5,16 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | `ingest` | the track's task: takes items and commands |
+//! | `ingest` | the track's task: takes items and commands, and follows from publisher to publisher |
 //! | `cache` | what late joiners and fetches get (pure) |
 //! | `fanout` | the viewers of the track |
 //! | `fetches` | who wants the track's past |
 //! | `fill` | what a fetch asks the publisher for |
+//! | `local` | a track that is made here, with the same cache and the same fan-out |
+//! | `past` | one fetch there for all who ask for the same range |
 //! | `new_group` | merges and limits what viewers ask of the publisher (pure) |
+//! | `pool` | what all caches may hold together |
+//! | `stuck` | notices viewers that take nothing (pure) |
 //! | `summary` | the one track that is made here |
 
 use std::{
@@ -18,6 +22,7 @@ use std::{
     time::Duration,
 };
 
+use shared::event::{BroadcastId, SessionId};
 use shared::moqt::{
     DoneCode, FetchRequest, Item, PublishRequest, Redirect, Refused, RequestCode, Session, SubscribeOk,
     SubscribeRequest, TrackStatusRequest, TrackWriter,
@@ -36,10 +41,16 @@ mod fanout;
 mod fetches;
 mod fill;
 mod ingest;
+mod local;
 mod new_group;
+mod past;
+mod pool;
+mod stuck;
 pub(crate) mod summary;
 
 pub(crate) use ingest::Ingest;
+pub(crate) use local::{Held, Local};
+pub(crate) use pool::Pool;
 
 /// Commands that may wait for a track. Past it requests are refused with EXCESSIVE_LOAD.
 const COMMANDS: usize = 1024;
@@ -49,12 +60,16 @@ const COMMANDS: usize = 1024;
 pub(crate) struct Limits {
     /// Bytes that the cache may hold.
     pub(crate) cache_bytes: usize,
+    /// Bytes that all caches may hold together.
+    pub(crate) cache_total: usize,
     /// For how long groups before the newest are kept.
     pub(crate) cache_age: Duration,
     /// For how long a track is taken from its publisher without viewers.
     pub(crate) linger: Duration,
     /// What becomes of an offered track that nobody watches.
     pub(crate) unwatched: Unwatched,
+    /// How long a viewer may take nothing of what waits; `None` for ever.
+    pub(crate) stuck: Option<Duration>,
     /// The longest that a fetch may wait for what only the publisher has.
     pub(crate) fill: Duration,
     /// The longest that a viewer may wait for a publisher.
@@ -66,7 +81,9 @@ impl Limits {
     pub(crate) fn of(config: &Config) -> Self {
         Self {
             cache_bytes: config.cache_bytes.0,
+            cache_total: config.cache_total.0,
             cache_age: config.cache_age,
+            stuck: Some(config.stuck).filter(|stuck| !stuck.is_zero()),
             linger: config.linger,
             unwatched: if config.pause_offers { Unwatched::Paused } else { Unwatched::Taken },
             rendezvous: config.rendezvous,
@@ -89,16 +106,25 @@ pub(crate) enum Unwatched {
 pub(crate) struct Context {
     pub(crate) limits: Limits,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) pool: Pool,
     pub(crate) recorder: Recorder,
     /// Whether the relay stops: what has no viewers is given back at once.
     pub(crate) is_stopping: Arc<AtomicBool>,
 }
 
+/// A publisher, for those that go on with what another published too.
+#[derive(Debug, Clone)]
+pub(crate) struct Heir {
+    pub(crate) session: Session,
+    pub(crate) owner: SessionId,
+    pub(crate) broadcast: BroadcastId,
+}
+
 /// Where a track's items come from.
 #[derive(Debug)]
 pub(crate) enum Upstream {
-    /// A subscription that is still to be made.
-    Publisher(Session),
+    /// A subscription that is still to be made at its publisher.
+    Publisher,
     /// A subscription that the publisher began, for as long as the lease is held.
     Offered(Offered),
     /// This program.
@@ -134,6 +160,8 @@ pub(crate) enum Command {
     Join(TrackWriter, Seat),
     /// Say how it stands.
     Status(TrackStatusRequest),
+    /// Take it from this publisher from now on.
+    Follow(Heir),
     /// End the track for its viewers.
     End(DoneCode, &'static str),
 }
@@ -147,7 +175,7 @@ impl Command {
             Self::Status(request) => request.reject(code, reason),
             Self::Adopt(offered) => offered.0.reject(code, reason),
             Self::Join(writer, _) => writer.done(DoneCode::InternalError, reason),
-            Self::Describe(_) | Self::End(..) => {}
+            Self::Describe(_) | Self::Follow(_) | Self::End(..) => {}
         }
     }
 
@@ -172,7 +200,7 @@ impl Command {
             Self::Status(request) => request.reject_until(code, reason, retry_after),
             Self::Adopt(offered) => offered.0.reject_until(code, reason, retry_after),
             Self::Join(writer, _) => writer.done(DoneCode::InternalError, reason),
-            Self::Describe(_) | Self::End(..) => {}
+            Self::Describe(_) | Self::Follow(_) | Self::End(..) => {}
         }
     }
 
@@ -184,7 +212,7 @@ impl Command {
             // The draft redirects no PUBLISH.
             Self::Adopt(offered) => offered.0.reject(RequestCode::DoesNotExist, reason),
             Self::Join(writer, _) => writer.done(DoneCode::InternalError, reason),
-            Self::Describe(_) | Self::End(..) => {}
+            Self::Describe(_) | Self::Follow(_) | Self::End(..) => {}
         }
     }
 }
@@ -212,6 +240,7 @@ impl Track {
             | Command::Describe(_)
             | Command::Join(..)
             | Command::Status(_)
+            | Command::Follow(_)
             | Command::End(..) => unreachable!("what was sent comes back"),
         })
     }
@@ -227,6 +256,8 @@ impl Track {
 pub(crate) trait Shelf: Send + 'static {
     /// Takes the track off, unless commands came meanwhile: then `false`.
     fn leave(&self, commands: &mpsc::Receiver<Command>) -> bool;
+    /// Who is to go on with the track where this publisher ended it or is gone.
+    fn heir(&self, owner: SessionId) -> Option<Heir>;
     /// The publisher said that the track is complete.
     fn ended_in_order(&self);
 }

@@ -4,12 +4,12 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use shared::{
-    event::{BroadcastId, SessionId},
+    event::SessionId,
     moqt::{DoneCode, Namespace, PublishRequest, RequestCode, Session, SubscribeOk, TrackName, TrackWriter},
 };
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use super::{Command, Registry, TAKEN_OVER, source::Source};
+use super::{Command, Heir, Registry, TAKEN_OVER, source::Source};
 
 /// Most tracks that are published one by one at one time; further ones are refused.
 const MAX_OFFERS: usize = 10_000;
@@ -81,7 +81,7 @@ impl Registry {
                 self.context.metrics.requests_refused.add(1);
                 return request.reject(RequestCode::ExcessiveLoad, "too many tracks are published");
             }
-            let source = state.broadcast(&track.namespace, owner, session);
+            let source = state.broadcast(self, &track.namespace, owner, session);
             state.offers.count += 1;
             let id = OfferId(state.offers.count);
             let offer = Offer { id, source: Arc::clone(&source) };
@@ -124,7 +124,7 @@ impl Registry {
     pub(crate) async fn describe(&self, track: &TrackName) -> Option<SubscribeOk> {
         let source = self.lock().offers.get(track).cloned()?;
         let (reply, answer) = oneshot::channel();
-        source.send(track, Command::Describe(reply), &self.context, &self.tasks);
+        self.hand(source, track, Command::Describe(reply));
         answer.await.ok()
     }
 
@@ -140,7 +140,7 @@ impl Registry {
             return writer.done(DoneCode::TrackEnded, "the track ended just now");
         };
         let seat = self.seat(&source, track, viewer, permit);
-        source.send(track, Command::Join(writer, seat), &self.context, &self.tasks);
+        self.hand(source, track, Command::Join(writer, seat));
     }
 
     /// A track could not be offered.
@@ -162,18 +162,13 @@ pub(crate) struct TrackLease {
 
 impl TrackLease {
     /// Its publisher.
-    pub(crate) fn session(&self) -> Session {
-        self.source.session().clone()
+    pub(crate) fn publisher(&self) -> Heir {
+        self.source.publisher()
     }
 
     /// Whether somebody waited for the track when it was published, who is about to subscribe to it.
     pub(crate) fn is_awaited(&self) -> bool {
         self.is_awaited
-    }
-
-    /// Which broadcast the track is part of.
-    pub(crate) fn broadcast(&self) -> BroadcastId {
-        self.source.id()
     }
 }
 

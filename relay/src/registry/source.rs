@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -21,9 +21,9 @@ use tokio::{
     time::timeout,
 };
 
-use super::TrackLease;
+use super::{Registry, TAKEN_OVER, TrackLease};
 use crate::{
-    media::{Command, Context, Ingest, Keep, Offered, Shelf, Track, Upstream, summary},
+    media::{Command, Context, Heir, Ingest, Keep, Shelf, Track, Upstream, summary},
     tasks::Tasks,
 };
 
@@ -37,10 +37,12 @@ const ANSWER: Duration = Duration::from_secs(5);
 /// A broadcast.
 #[derive(Debug)]
 pub(super) struct Source {
-    id: BroadcastId,
+    registry: Weak<Registry>,
     namespace: Namespace,
     owner: SessionId,
     session: Session,
+    /// The number of its broadcast: another one each time that it is used.
+    id: AtomicU64,
     room: Option<Room>,
     stage: Mutex<Stage>,
     tracks: Mutex<Tracks>,
@@ -66,21 +68,24 @@ struct Tracks {
     /// How often its whole namespace is announced; where it is not, only what is published track by track
     /// is to be had.
     announcements: usize,
+    /// Another publisher of the namespace is used instead.
+    stands_by: bool,
     /// Why no further track is taken.
     over: Option<&'static str>,
 }
 
 impl Source {
     pub(super) fn new(
-        id: BroadcastId,
+        registry: Weak<Registry>,
         namespace: Namespace,
-        owner: SessionId,
-        session: Session,
+        publisher: Heir,
         room: Option<Room>,
     ) -> Self {
-        let tracks = Tracks { all: BTreeMap::new(), announcements: 0, over: None };
+        let tracks = Tracks { all: BTreeMap::new(), announcements: 0, stands_by: false, over: None };
+        let Heir { session, owner, broadcast } = publisher;
         Self {
-            id,
+            registry,
+            id: AtomicU64::new(broadcast.0),
             namespace,
             owner,
             session,
@@ -93,7 +98,7 @@ impl Source {
     }
 
     pub(super) fn id(&self) -> BroadcastId {
-        self.id
+        BroadcastId(self.id.load(Ordering::Relaxed))
     }
 
     pub(super) fn owner(&self) -> SessionId {
@@ -105,8 +110,9 @@ impl Source {
         self.room.as_ref()
     }
 
-    pub(super) fn session(&self) -> &Session {
-        &self.session
+    /// Where its tracks are to be had.
+    pub(super) fn publisher(&self) -> Heir {
+        Heir { session: self.session.clone(), owner: self.owner, broadcast: self.id() }
     }
 
     pub(super) fn namespace(&self) -> &Namespace {
@@ -121,8 +127,11 @@ impl Source {
         }
     }
 
-    /// Whether it begins with this.
-    pub(super) fn begin(&self) -> bool {
+    /// Whether it begins with this; where it was over before, as the `next` broadcast.
+    pub(super) fn begin(&self, next: impl FnOnce() -> BroadcastId) -> bool {
+        if self.step(&Stage::Over, Stage::Before) {
+            self.id.store(next().0, Ordering::Relaxed);
+        }
         self.step(&Stage::Before, Stage::OnAir)
     }
 
@@ -138,6 +147,38 @@ impl Source {
             *stage = to;
         }
         is_there
+    }
+
+    /// Goes on with all that is taken from another publisher of the same namespace, which stands by from now on.
+    /// One at a time: both are locked.
+    pub(super) fn inherit(self: &Arc<Self>, earlier: &Source) {
+        let mut tracks = self.lock();
+        let mut theirs = earlier.lock();
+        theirs.stands_by = true;
+        tracks.stands_by = false;
+        for (name, running) in std::mem::take(&mut theirs.all) {
+            self.follow(&mut tracks, name, running);
+        }
+    }
+
+    /// Goes on with one track of another publisher. One at a time: both are locked.
+    pub(super) fn inherit_one(self: &Arc<Self>, earlier: &Source, name: &TrackName) {
+        let mut tracks = self.lock();
+        if let Some(running) = earlier.lock().all.remove(name) {
+            self.follow(&mut tracks, name.clone(), running);
+        }
+    }
+
+    fn follow(self: &Arc<Self>, tracks: &mut Tracks, name: TrackName, (place, track): Running) {
+        if tracks.over.is_some() || tracks.all.contains_key(&name) {
+            return track.end(DoneCode::InternalError, TAKEN_OVER);
+        }
+        // One that has ended meanwhile is not moved. One that has too many commands waiting follows when its
+        // flow ends.
+        if place.move_to(self, (), |()| Ok(())).is_ok() {
+            let _ = track.send(Command::Follow(self.publisher()));
+            tracks.all.insert(name, (place, track));
+        }
     }
 
     /// Its whole namespace is announced: tracks of it may be asked for.
@@ -182,7 +223,7 @@ impl Source {
         // Its own is being asked for, or its earlier subscription is just ending.
         let own = tracks.all.remove(&name);
         if let (Some(_), Some((_, earlier))) = (&own, &earlier) {
-            earlier.end(DoneCode::InternalError, "a newer publisher took over");
+            earlier.end(DoneCode::InternalError, TAKEN_OVER);
         }
         let mut offered = Box::new((request, lease));
         if let Some((place, track)) = own.or(earlier) {
@@ -209,7 +250,7 @@ impl Source {
     pub(super) fn open(self: &Arc<Self>, name: &TrackName, context: &Context, tasks: &Tasks) {
         let mut tracks = self.lock();
         if tracks.lacks(name) {
-            let upstream = Upstream::Publisher(self.session.clone());
+            let upstream = Upstream::Publisher;
             self.start(&mut tracks, name, upstream, Keep::Always, context, tasks);
         }
     }
@@ -230,35 +271,42 @@ impl Source {
         }
     }
 
-    /// Hands a command to a track, which is taken from the publisher now where it was not.
+    /// Hands a command to a track, which is taken from the publisher now where it was not. It comes back where
+    /// another publisher is used instead.
     pub(super) fn send(
         self: &Arc<Self>,
         name: &TrackName,
-        command: Command,
+        command: Box<Command>,
         context: &Context,
         tasks: &Tasks,
-    ) {
+    ) -> Result<(), Box<Command>> {
         let mut tracks = self.lock();
-        if let Some(reason) = tracks.over {
+        let refuse = |command: Box<Command>, code, reason| {
             context.metrics.requests_refused.add(1);
-            return command.refuse(RequestCode::DoesNotExist, reason);
+            command.refuse(code, reason);
+            Ok(())
+        };
+        if let Some(reason) = tracks.over {
+            return refuse(command, RequestCode::DoesNotExist, reason);
         }
         if tracks.lacks(name) {
+            if tracks.stands_by {
+                return Err(command);
+            }
             if tracks.announcements == 0 {
-                context.metrics.requests_refused.add(1);
-                return command.refuse(RequestCode::DoesNotExist, "this track of it is not published");
+                return refuse(command, RequestCode::DoesNotExist, "this track of it is not published");
             }
             if tracks.all.len() >= MAX_TRACKS {
-                context.metrics.requests_refused.add(1);
-                return command
-                    .refuse(RequestCode::ExcessiveLoad, "too many tracks are taken from this publisher");
+                let reason = "too many tracks are taken from this publisher";
+                return refuse(command, RequestCode::ExcessiveLoad, reason);
             }
-            let upstream = Upstream::Publisher(self.session.clone());
+            let upstream = Upstream::Publisher;
             self.start(&mut tracks, name, upstream, Keep::WhileWatched, context, tasks);
         }
         if let Some((_, track)) = tracks.all.get(name) {
-            hand_over(track, command, context);
+            hand_over(track, *command, context);
         }
+        Ok(())
     }
 
     /// Answers from a track that is taken already; about another the publisher is asked, and it is not taken.
@@ -313,7 +361,8 @@ impl Source {
         tasks: &Tasks,
     ) {
         let place = Arc::new(Place { source: Mutex::new(Arc::downgrade(self)), name: name.clone() });
-        let (track, ingest) = Ingest::new(name.clone(), self.id, keep, context.clone(), tasks.clone());
+        let publisher = self.publisher();
+        let (track, ingest) = Ingest::new(name.clone(), publisher, keep, context.clone(), tasks.clone());
         tracks.all.insert(name.clone(), (Arc::clone(&place), track));
         tasks.spawn(ingest.run(upstream, place));
     }
@@ -355,12 +404,12 @@ pub(super) struct Place {
 impl Place {
     /// Moves the track to `source` and hands it what it is to go on with, which comes back where the track
     /// has left already.
-    fn move_to(
+    fn move_to<T>(
         &self,
         source: &Arc<Source>,
-        offered: Offered,
-        hand: impl FnOnce(Offered) -> Result<(), Offered>,
-    ) -> Result<(), Offered> {
+        offered: T,
+        hand: impl FnOnce(T) -> Result<(), T>,
+    ) -> Result<(), T> {
         let mut place = self.lock();
         if place.strong_count() == 0 {
             return Err(offered);
@@ -394,6 +443,15 @@ impl Shelf for Arc<Place> {
             }
             return true;
         }
+    }
+
+    fn heir(&self, owner: SessionId) -> Option<Heir> {
+        let source = self.lock().upgrade()?;
+        if source.owner != owner {
+            // It was moved already.
+            return Some(source.publisher());
+        }
+        source.registry.upgrade()?.heir(&source, &self.name)
     }
 
     fn ended_in_order(&self) {

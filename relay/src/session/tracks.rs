@@ -14,7 +14,7 @@ use tokio::{
 use tracing::Instrument;
 
 use super::{Peer, Relay};
-use crate::registry::Registry;
+use crate::{auth::Rights, registry::Registry};
 
 /// How long an offer waits for a stream; past it its track is told as blocked.
 const STREAM: Duration = Duration::from_secs(2);
@@ -23,6 +23,7 @@ const STREAM: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 struct Collector {
     relay: Arc<Relay>,
+    rights: Arc<Rights>,
     session: Session,
     id: SessionId,
     options: TracksOptions,
@@ -32,11 +33,12 @@ struct Collector {
 impl Peer {
     pub(super) fn collect(&mut self, request: TracksRequest) {
         let count = |registry: &Registry| registry.count_tracks_below(request.prefix(), self.id);
-        if let Err((code, reason)) = self.admit_watching(request.prefix(), count) {
+        if let Err((code, reason)) = self.admit_watching(request.prefix(), &request.tokens(), count) {
             return request.reject(code, &reason);
         }
         let collector = Collector {
             relay: Arc::clone(&self.relay),
+            rights: Arc::clone(&self.rights),
             session: self.session.clone(),
             id: self.id,
             options: request.options(),
@@ -56,7 +58,8 @@ impl Collector {
         let mut offers = JoinSet::new();
         loop {
             changes.mark_unchanged();
-            let now = self.relay.registry.tracks_below(&prefix, self.id);
+            let mut now = self.relay.registry.tracks_below(&prefix, self.id);
+            now.retain(|track, _| self.rights.may_watch(track).is_ok());
             for track in
                 now.iter().filter(|(track, id)| known.get(*track) != Some(*id)).map(|(track, _)| track)
             {
@@ -91,7 +94,7 @@ impl Collector {
                     asked = writer.prefix_asked() => {
                         let Some(asked) = asked else { return };
                         let count = |registry: &Registry| registry.count_tracks_below(asked.prefix(), self.id);
-                        if let Err((code, reason)) = self.relay.may_enumerate(asked.prefix(), count) {
+                        if let Err((code, reason)) = self.relay.may_enumerate(&self.rights, asked.prefix(), count) {
                             self.relay.metrics.requests_refused.add(1);
                             return asked.reject(code, &reason);
                         }

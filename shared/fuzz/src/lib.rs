@@ -18,6 +18,7 @@ use shared::{
             encode_datagram,
         },
     },
+    room::{Say, Saying, chat, text},
 };
 
 mod session;
@@ -134,6 +135,21 @@ pub fn catalog(data: &[u8]) {
     let again = Catalog::parse(&json).expect("what was written is a catalog");
     assert_eq!(again.to_json(), json);
     assert!(catalog.apply(data).is_err(), "a catalog is no update");
+}
+
+/// What a viewer says.
+pub fn saying(data: &[u8]) {
+    let Ok(saying) = serde_json::from_slice::<Saying>(data) else { return };
+    let json = serde_json::to_vec(&saying).expect("what was read can be written");
+    let again: Saying = serde_json::from_slice(&json).expect("what was written is a saying");
+    assert_eq!(again, saying);
+    if let Say::Chat(draft) = &saying.say
+        && let Ok(shown) = text::clean(&draft.text, chat::MAX_CHARS)
+    {
+        assert!(!shown.is_empty() && shown.chars().count() <= chat::MAX_CHARS);
+        assert!(!shown.chars().any(char::is_control));
+        assert_eq!(text::clean(&shown, chat::MAX_CHARS), Ok(shown), "what is shown stays as it is");
+    }
 }
 
 /// H.264: an access unit, a sequence parameter set and a file's configuration.

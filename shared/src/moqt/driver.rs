@@ -494,6 +494,12 @@ impl Session {
         Closed { code, reason }
     }
 
+    /// Has the peer's transport acknowledge something: then [`stats`](Self::stats) tells of bytes received,
+    /// where the peer is still there.
+    pub fn ping(&self) {
+        self.shared.connection.ping();
+    }
+
     /// The path's round trip time, loss and bytes.
     pub fn stats(&self) -> PathStats {
         self.shared.connection.stats()

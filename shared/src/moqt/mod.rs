@@ -46,8 +46,8 @@ pub use track::{
     Changes, EndOfTrack, Fetch, FetchItem, FetchOptions, FetchRange, FetchRequest, FetchWriter, Filter,
     GoingAway, GroupOrder, NamespaceEvent, NamespaceRequest, NamespaceSubscription,
     NamespaceSubscriptionRequest, NamespaceWriter, PrefixRequest, PublishOffer, PublishRequest,
-    PublishedNamespace, Received, Refused, Request, Requests, SubscribeOk, SubscribeOptions,
+    PublishedNamespace, Received, Refused, Request, Requests, Resets, SubscribeOk, SubscribeOptions,
     SubscribeRequest, SubscriberEvent, Subscription, TrackStatusOk, TrackStatusRequest, TrackWriter,
-    TracksOptions, TracksRequest, TracksSubscription, TracksWriter, Updated, WriterStats,
+    TracksOptions, TracksRequest, TracksSubscription, TracksWriter, Updated, Waits, WriterStats,
 };
 pub use wire::Redirect;

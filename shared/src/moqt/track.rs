@@ -12,6 +12,7 @@
 //! | `reader` | what this side receives |
 //! | `offer` | a subscription that its publisher begins |
 //! | `tracks` | all tracks below a prefix |
+//! | `stats` | waits and resets of one subscription |
 //! | `status` | what is asked of a track without subscribing to it |
 //! | `shared` | what handles share with the session's task |
 
@@ -29,6 +30,7 @@ mod prefix;
 mod reader;
 mod redirect;
 mod shared;
+mod stats;
 mod status;
 mod tracks;
 mod writer;
@@ -40,6 +42,7 @@ pub use offer::{PublishOffer, PublishRequest};
 pub use prefix::PrefixRequest;
 pub use reader::{Fetch, NamespaceSubscription, PublishedNamespace, Subscription};
 pub(crate) use shared::{Life, Reading, Telling, Told};
+pub use stats::{Resets, Waits};
 pub(crate) use status::Inquiry;
 pub use status::TrackStatusRequest;
 pub use tracks::{TracksOptions, TracksRequest, TracksSubscription, TracksWriter};
@@ -301,6 +304,12 @@ pub struct WriterStats {
     pub skipped_groups: u64,
     /// Subgroups and datagrams that a delivery timeout let go (draft-18 §8).
     pub timed_out: u64,
+    /// Datagrams that were dropped, since too many waited or one was too large for the path.
+    pub dropped_datagrams: u64,
+    /// Streams of it that were reset before their end.
+    pub resets: Resets,
+    /// From when objects began to come to when they were handed to their stream.
+    pub waits: Waits,
 }
 
 /// Whether a fetch's end is also its track's.

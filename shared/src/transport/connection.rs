@@ -18,6 +18,7 @@ use super::{
     codes::CodeSpace,
     memory,
     stream::{self, RecvHalf, SendHalf},
+    tuning,
 };
 
 /// HTTP/3's code for an end without an error (RFC 9114 §8.1); as an application code it means 0.
@@ -199,6 +200,14 @@ impl Connection {
         }
     }
 
+    /// Has the peer acknowledge something: bytes received grow where it is still there. Does nothing in memory.
+    pub fn ping(&self) {
+        match &*self.0 {
+            Inner::Quic(quic) => quic.ping(),
+            Inner::Memory(_) => {}
+        }
+    }
+
     /// What the path did so far. In memory only bytes of datagrams are counted.
     pub fn stats(&self) -> PathStats {
         match &*self.0 {
@@ -331,6 +340,13 @@ impl Quic {
             received_bytes: stats.udp_rx.bytes,
             congestion_window: stats.path.cwnd,
         }
+    }
+
+    /// quinn sends no PING on demand: widening the window for a moment sends a MAX_DATA, which has to be
+    /// acknowledged as well.
+    fn ping(&self) {
+        self.connection.set_receive_window(VarInt::from_u32(tuning::CONNECTION_WINDOW + 1));
+        self.connection.set_receive_window(VarInt::from_u32(tuning::CONNECTION_WINDOW));
     }
 
     /// This connection, with somebody who looks on.

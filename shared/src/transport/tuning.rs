@@ -23,7 +23,7 @@ const SEND_WINDOW: u64 = 8 << 20;
 /// Bytes that a peer may send ahead of our reading, on one stream.
 const STREAM_WINDOW: u32 = 4 << 20;
 /// The same on the whole connection.
-const CONNECTION_WINDOW: u32 = 16 << 20;
+pub(super) const CONNECTION_WINDOW: u32 = 16 << 20;
 /// Bytes of datagrams that wait to be sent; the oldest are dropped beyond it.
 const DATAGRAM_SEND: usize = 128 << 10;
 /// Bytes of datagrams that wait to be received; the oldest are dropped beyond it.

@@ -69,6 +69,43 @@ const MIGRATIONS: &[&str] = &[
     ) WITHOUT ROWID;
     CREATE INDEX broadcasts_by_session ON broadcasts (run, session);
 ",
+    // What is said and done in rooms. `say` is the sender's own number; `subject` is the message, question or
+    // poll that it is or is about; `detail` is JSON. Media times are those of LOC, `NULL` where they are not known.
+    "
+    CREATE TABLE interactions (
+        id INTEGER PRIMARY KEY,
+        room INTEGER NOT NULL REFERENCES rooms,
+        at INTEGER NOT NULL,
+        media INTEGER,
+        viewer TEXT NOT NULL,
+        name TEXT NOT NULL,
+        role TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        say INTEGER,
+        subject INTEGER,
+        detail TEXT NOT NULL,
+        is_gone INTEGER NOT NULL DEFAULT 0
+    );
+    CREATE INDEX interactions_by_subject ON interactions (room, kind, subject);
+    CREATE INDEX interactions_by_time ON interactions (room, at);
+    CREATE TABLE acts (
+        id INTEGER PRIMARY KEY,
+        room INTEGER NOT NULL REFERENCES rooms,
+        at INTEGER NOT NULL,
+        viewer TEXT NOT NULL,
+        name TEXT NOT NULL,
+        role TEXT NOT NULL,
+        act TEXT NOT NULL,
+        target TEXT,
+        detail TEXT NOT NULL
+    );
+    CREATE INDEX acts_by_time ON acts (room, at);
+    CREATE TABLE room_states (
+        room INTEGER PRIMARY KEY REFERENCES rooms,
+        saved_at INTEGER NOT NULL,
+        state TEXT NOT NULL
+    );
+",
 ];
 
 /// Brings the database to the newest version.

@@ -18,6 +18,8 @@ use crate::{analytics::recorder::now, metrics::Metrics};
 
 /// How long an event may wait for its commit.
 const COMMIT_AFTER: Duration = Duration::from_millis(500);
+/// How long events gather before the thread takes them. The recorder holds what comes in such a time.
+const GATHER: Duration = Duration::from_millis(50);
 /// How long to wait after a failure.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// Events that wait for a commit. Past it the oldest are lost and counted.
@@ -73,7 +75,22 @@ impl Queue {
         let mut commit_at = Instant::now() + COMMIT_AFTER;
         loop {
             match inputs.recv_timeout(commit_at.saturating_duration_since(Instant::now())) {
-                Ok(Input::Event(event)) => self.take(event),
+                Ok(Input::Event(event)) => {
+                    self.take(event);
+                    // One wake-up for all that comes in a while, not one for each.
+                    std::thread::sleep(GATHER);
+                    let mut waiting = inputs.try_iter();
+                    let is_over = waiting.any(|input| match input {
+                        Input::Event(event) => {
+                            self.take(event);
+                            false
+                        }
+                        Input::Stop => true,
+                    });
+                    if is_over {
+                        break;
+                    }
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(Input::Stop) | Err(RecvTimeoutError::Disconnected) => break,
             }

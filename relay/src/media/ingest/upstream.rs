@@ -3,14 +3,14 @@
 use std::time::{Duration, Instant};
 
 use shared::moqt::{
-    Changes, Item, PublishRequest, Received, Refused, RequestCode, SubscribeOk, SubscribeOptions,
-    Subscription, Updated, wire::TrackProperties,
+    Changes, DoneCode, Item, PublishRequest, Received, Refused, RequestCode, SubscribeOk, SubscribeOptions,
+    Subscription, TrackName, Updated, wire::TrackProperties,
 };
 use tokio::sync::mpsc;
 
 use super::{
-    super::{Command, Keep, Shelf, Unwatched, fill::Past},
-    Ingest, now, until,
+    super::{Command, Heir, Keep, Shelf, Unwatched, past::Past},
+    Ingest, Seam, now, until,
 };
 use crate::registry::TrackLease;
 
@@ -25,6 +25,13 @@ const CROSSING: Duration = Duration::from_secs(1);
 pub(super) enum Flow {
     Subscribed(Subscription),
     Local(mpsc::Receiver<Item>),
+    /// Its publisher ended it so; another is asked to go on.
+    Gone {
+        code: DoneCode,
+        reason: String,
+    },
+    /// Nothing comes any more.
+    Over,
 }
 
 /// The publisher's answer to a wish for more time.
@@ -34,7 +41,7 @@ impl Ingest {
     /// Subscribes, as urgent as the first viewer has it; requests wait. `None` where the track is told to end.
     pub(super) async fn subscribe(
         &mut self,
-        session: &shared::moqt::Session,
+        shelf: &impl Shelf,
         waiting: &mut Vec<Command>,
     ) -> Option<Result<Flow, Refused>> {
         if self.keep == Keep::WhileWatched {
@@ -50,18 +57,29 @@ impl Ingest {
             }
         }
         let options = SubscribeOptions { priority: self.priority, ..SubscribeOptions::default() };
-        let answer = session.subscribe(self.name.clone(), options);
-        tokio::pin!(answer);
+        let ask = |heir: &Heir, name: &TrackName| {
+            let (session, name) = (heir.session.clone(), name.clone());
+            Box::pin(async move { session.subscribe(name, options).await })
+        };
+        let mut answer = ask(&self.publisher, &self.name);
         let mut is_open = true;
         let mut crossing = None;
         loop {
             let give_up_at = crossing.as_ref().map(|(at, _)| *at);
             tokio::select! {
                 biased;
-                answer = &mut answer, if crossing.is_none() => match answer {
+                answered = &mut answer, if crossing.is_none() => match answered {
                     // What the publisher began for it is on its way (draft-18 §5.1).
                     Err(refused) if is_duplicate(&refused) => crossing = Some((now() + CROSSING, refused)),
-                    Err(refused) => return Some(Err(refused)),
+                    Err(refused) => {
+                        let heir = shelf.heir(self.publisher.owner).filter(|heir| {
+                            matches!(refused, Refused::Session(_)) && heir.owner != self.publisher.owner
+                        });
+                        let Some(heir) = heir else { return Some(Err(refused)) };
+                        self.belongs_to(&heir);
+                        self.publisher = heir;
+                        answer = ask(&self.publisher, &self.name);
+                    }
                     Ok(subscription) => {
                         self.granted(subscription.ok().clone());
                         return Some(Ok(Flow::Subscribed(subscription)));
@@ -75,6 +93,13 @@ impl Ingest {
                     }
                     // Draft-18 §5.1: what the publisher began takes the place of what was asked for.
                     Some(Command::Adopt(offered)) => return Some(Ok(self.adopt(*offered))),
+                    Some(Command::Follow(heir)) if heir.owner != self.publisher.owner => {
+                        self.belongs_to(&heir);
+                        self.publisher = heir;
+                        crossing = None;
+                        answer = ask(&self.publisher, &self.name);
+                    }
+                    Some(Command::Follow(_)) => {}
                     Some(command) if waiting.len() < MAX_WAITING => waiting.push(command),
                     Some(command) => command.refuse(RequestCode::ExcessiveLoad, "too many wait for this track: try again"),
                     None => is_open = false,
@@ -83,7 +108,7 @@ impl Ingest {
         }
     }
 
-    fn granted(&mut self, ok: SubscribeOk) {
+    pub(super) fn granted(&mut self, ok: SubscribeOk) {
         let known = TrackProperties::decode(&ok.properties).unwrap_or_default();
         self.is_dynamic = known.dynamic_groups;
         self.cache.set_duration(known.max_cache);
@@ -92,20 +117,28 @@ impl Ingest {
         self.ok = ok;
     }
 
-    /// Takes the track from the subscription that its publisher began.
-    pub(super) fn adopt(&mut self, (request, lease): (PublishRequest, TrackLease)) -> Flow {
-        let broadcast = lease.broadcast();
-        if broadcast != self.broadcast {
+    /// What comes from now on is this publisher's.
+    pub(super) fn belongs_to(&mut self, heir: &Heir) {
+        if heir.broadcast != self.publisher.broadcast {
             self.tell();
-            self.fanout.belongs_to(broadcast);
-            self.broadcast = broadcast;
+            self.fanout.belongs_to(heir.broadcast);
             (self.objects, self.bytes, self.told_objects) = (0, 0, 0);
         }
+    }
+
+    /// Takes the track from the subscription that its publisher began.
+    pub(super) fn adopt(&mut self, (request, lease): (PublishRequest, TrackLease)) -> Flow {
+        let heir = lease.publisher();
+        self.close_subgroups();
+        self.belongs_to(&heir);
+        self.following = None;
+        self.seam = Seam::default();
         if self.keep == Keep::WhileWatched {
             self.keep = Keep::WhileOffered;
         }
         // Its past is to be had where it is published now.
-        self.fetches.set_past(Past::new(lease.session(), self.name.clone(), self.context.limits.fill));
+        self.fetches.set_past(Past::new(heir.session.clone(), self.name.clone(), self.context.limits.fill));
+        self.publisher = heir;
         let is_awaited = lease.is_awaited();
         self.lease = Some(lease);
         self.granted(request.offer().ok.clone());
@@ -147,7 +180,7 @@ impl Flow {
     pub(super) fn renew(&self) -> Renewal {
         match self {
             Self::Subscribed(subscription) => Box::pin(subscription.change(Changes::default())),
-            Self::Local(_) => Box::pin(std::future::pending()),
+            Self::Local(_) | Self::Gone { .. } | Self::Over => Box::pin(std::future::pending()),
         }
     }
 
@@ -156,6 +189,7 @@ impl Flow {
         match self {
             Self::Subscribed(subscription) => subscription.recv().await,
             Self::Local(items) => items.recv().await.map(Received::Item),
+            Self::Gone { .. } | Self::Over => std::future::pending().await,
         }
     }
 
@@ -163,7 +197,7 @@ impl Flow {
     pub(super) fn began(&self) -> Instant {
         match self {
             Self::Subscribed(subscription) => subscription.began().unwrap_or_else(now),
-            Self::Local(_) => now(),
+            Self::Local(_) | Self::Gone { .. } | Self::Over => now(),
         }
     }
 }

@@ -212,7 +212,9 @@ async fn fetched(options: FetchOptions, answer: impl FnOnce(FetchRequest)) -> (V
     let serve = async {
         match publisher.asked().await {
             Some(Request::Fetch(request)) => {
-                assert_eq!(request.range(), (start, Location::new(4, u64::MAX)));
+                // In descending order what follows the newest object that is here is asked for as well.
+                let (first, last) = request.range();
+                assert!(first == start && last.group.0 >= 4, "{first} to {last}");
                 answer(request);
             }
             None => {}
@@ -305,7 +307,22 @@ async fn what_is_kept_for_late_joiners_goes_on_ageing() {
 #[tokio::test(start_paused = true)]
 async fn the_newest_group_comes_first_where_that_is_asked_for() {
     let options = FetchOptions { order: GroupOrder::Descending, ..FetchOptions::default() };
-    let (places, took) = fetched(options, |request| panic!("the publisher is not asked: {request:?}")).await;
-    assert_eq!(places, [(5, 0), (5, 1), (3, u64::MAX)], "what is not here is said to be unknown");
-    assert_eq!(took, Duration::ZERO);
+    let (places, _) = fetched(options, |request| {
+        assert_eq!(request.order(), GroupOrder::Descending);
+        let mut writer = request.accept(Location::new(4, 9), EndOfTrack::No, Properties::default());
+        tokio::spawn(async move {
+            for (group, id) in [(4, 0), (3, 0), (3, 1)] {
+                let Item::Object(object) = object(group, id, 10) else { return };
+                writer.send(object).await;
+            }
+            writer.finish();
+        });
+    })
+    .await;
+    assert_eq!(places, [(5, 0), (5, 1), (4, 0), (3, 0), (3, 1)]);
+    let (places, _) = fetched(options, |request| {
+        request.reject(RequestCode::InvalidRange, "only the newest group is kept");
+    })
+    .await;
+    assert_eq!(places, [(5, 0), (5, 1), (3, u64::MAX)], "what is nowhere is said to be unknown");
 }

@@ -2,7 +2,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::Mutex,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Poll, Waker},
     time::Duration,
 };
@@ -14,7 +17,11 @@ use crate::moqt::{
 
 /// Beside a request's state.
 #[derive(Debug, Default)]
-pub(crate) struct Aside(Mutex<Things>);
+pub(crate) struct Aside {
+    things: Mutex<Things>,
+    /// Whether the task has something to take: most of the time it has not.
+    has_news: AtomicBool,
+}
 
 #[derive(Debug, Default)]
 struct Things {
@@ -55,19 +62,28 @@ pub(crate) struct Refusal {
 }
 
 impl Aside {
+    /// Whether there is a refusal, a change or a leave to take, once for all of them.
+    pub(super) fn take_news(&self) -> bool {
+        self.has_news.load(Ordering::Relaxed) && self.has_news.swap(false, Ordering::AcqRel)
+    }
+
+    fn tell(&self) {
+        self.has_news.store(true, Ordering::Release);
+    }
+
     /// The tokens that came with the request.
     pub(crate) fn tokens(&self) -> Vec<AuthToken> {
-        lock(&self.0).tokens.clone()
+        lock(&self.things).tokens.clone()
     }
 
     /// Tokens came.
     pub(super) fn set_tokens(&self, tokens: Vec<AuthToken>) {
-        lock(&self.0).tokens = tokens;
+        lock(&self.things).tokens = tokens;
     }
 
     /// Newer tokens came.
     pub(super) fn renew(&self, tokens: Vec<AuthToken>) {
-        let mut things = lock(&self.0);
+        let mut things = lock(&self.things);
         things.tokens.clone_from(&tokens);
         things.new_tokens = Some(tokens);
         wake(&mut things.token_waiter);
@@ -75,7 +91,7 @@ impl Aside {
 
     /// Newer tokens, once; `None` once the request is over.
     pub(crate) fn poll_tokens(&self, waiter: &Waker) -> Poll<Option<Vec<AuthToken>>> {
-        let mut things = lock(&self.0);
+        let mut things = lock(&self.things);
         match things.new_tokens.take() {
             None if !things.is_over => {
                 things.token_waiter = Some(waiter.clone());
@@ -92,7 +108,7 @@ impl Aside {
         reply: Option<Reply<Updated>>,
         change: impl FnOnce(&mut Parameters),
     ) {
-        let mut things = lock(&self.0);
+        let mut things = lock(&self.things);
         if things.is_over {
             return;
         }
@@ -104,11 +120,12 @@ impl Aside {
         // Who does not wait any more is forgotten, so that their number is that of those who wait.
         merged.replies.retain(|reply| !reply.is_closed());
         merged.replies.extend(reply);
+        self.tell();
     }
 
     /// What to send, unless too much of it is unanswered.
     pub(super) fn take_change(&self) -> Option<(Parameters, Vec<AuthToken>)> {
-        let mut things = lock(&self.0);
+        let mut things = lock(&self.things);
         if things.unanswered.len() >= MAX_UNANSWERED {
             return None;
         }
@@ -119,44 +136,48 @@ impl Aside {
 
     /// The change that was taken last cannot be sent.
     pub(super) fn drop_change(&self) {
-        lock(&self.0).unanswered.pop_back();
+        lock(&self.things).unanswered.pop_back();
     }
 
     /// The peer answered the oldest change.
     pub(super) fn answered(&self, answer: &Result<Updated, Refused>) {
-        for reply in lock(&self.0).unanswered.pop_front().into_iter().flatten() {
+        for reply in lock(&self.things).unanswered.pop_front().into_iter().flatten() {
             let _ = reply.send(answer.clone());
         }
+        // A change may have waited for this.
+        self.tell();
     }
 
     /// The refusal that follows has these.
     pub(crate) fn set_refusal(&self, refusal: Refusal) {
-        lock(&self.0).refusal = Some(refusal);
+        lock(&self.things).refusal = Some(refusal);
+        self.tell();
     }
 
     pub(super) fn take_refusal(&self) -> Option<Refusal> {
-        lock(&self.0).refusal.take()
+        lock(&self.things).refusal.take()
     }
 
     /// The peer is to take it elsewhere.
     pub(crate) fn leave(&self, uri: String, timeout: Duration) {
-        lock(&self.0).leaving = Some(GoingAway { uri, timeout });
+        lock(&self.things).leaving = Some(GoingAway { uri, timeout });
+        self.tell();
     }
 
     pub(super) fn take_leaving(&self) -> Option<GoingAway> {
-        lock(&self.0).leaving.take()
+        lock(&self.things).leaving.take()
     }
 
     /// The peer wants it elsewhere.
     pub(super) fn going(&self, going: GoingAway) {
-        let mut things = lock(&self.0);
+        let mut things = lock(&self.things);
         things.going = Some(going);
         wake(&mut things.waiter);
     }
 
     /// The request is over.
     pub(super) fn end(&self) {
-        let mut things = lock(&self.0);
+        let mut things = lock(&self.things);
         things.is_over = true;
         things.change = None;
         things.unanswered.clear();
@@ -167,7 +188,7 @@ impl Aside {
 
     /// Whether it is over; where not, `waiter` is woken then.
     pub(crate) fn poll_over(&self, waiter: &Waker) -> Poll<()> {
-        let mut things = lock(&self.0);
+        let mut things = lock(&self.things);
         if things.is_over {
             return Poll::Ready(());
         }
@@ -177,7 +198,7 @@ impl Aside {
 
     /// Where the peer wants it, once; `None` once it is over.
     pub(crate) fn poll_going(&self, waiter: &Waker) -> Poll<Option<GoingAway>> {
-        let mut things = lock(&self.0);
+        let mut things = lock(&self.things);
         match things.going.take() {
             None if !things.is_over => {
                 things.waiter = Some(waiter.clone());

@@ -169,7 +169,11 @@ impl Handle {
 impl Task {
     /// The application did something with a handle.
     pub(super) fn look_at_handle(&mut self, stream: Stream) {
-        if let Some(refusal) = self.handles.get(&stream).and_then(|handle| handle.aside().take_refusal()) {
+        let Some(handle) = self.handles.get(&stream) else { return };
+        if !handle.aside().take_news() {
+            return self.look_inside(stream);
+        }
+        if let Some(refusal) = handle.aside().take_refusal() {
             self.core.set_refusal(stream, refusal);
         }
         self.look_inside(stream);
@@ -313,22 +317,30 @@ impl Task {
     }
 
     fn look_at_publish(&mut self, stream: Stream, port: &Port<Outbox>) {
-        if port.lock().is_withdrawn() {
+        let mut outbox = port.lock();
+        if outbox.is_withdrawn() {
+            drop(outbox);
             return self.core.cancel(stream, ResetCode::Cancelled);
         }
-        let answer = port.lock().take_answer();
-        match answer {
-            Some(outbox::Answer::Accept(ok)) => {
-                if let Some(alias) = self.core.grant_subscribe(stream, &ok) {
-                    self.core.lease(now(), stream);
-                    port.lock().open(alias);
-                    self.settle();
+        if let Some(answer) = outbox.take_answer() {
+            drop(outbox);
+            match answer {
+                outbox::Answer::Accept(ok) => {
+                    if let Some(alias) = self.core.grant_subscribe(stream, &ok) {
+                        self.core.lease(now(), stream);
+                        port.lock().open(alias);
+                        self.settle();
+                    }
                 }
+                outbox::Answer::Reject(code, reason) => return self.core.refuse(stream, code, &reason),
             }
-            Some(outbox::Answer::Reject(code, reason)) => return self.core.refuse(stream, code, &reason),
-            None => {}
+            outbox = port.lock();
         }
-        self.move_outbox(stream, port);
+        let mut moves = std::mem::take(&mut self.moves);
+        outbox.take_moves(&mut moves);
+        drop(outbox);
+        self.carry_out(stream, &mut moves);
+        self.moves = moves;
     }
 
     fn look_at_serve(&mut self, stream: Stream, port: &Port<Fetchbox>) {

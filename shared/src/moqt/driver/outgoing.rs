@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    bell::{Port, Ring, Target},
+    bell::{Ring, Target},
     clock::now,
     handles::Handle,
     request_io::RequestIo,
@@ -20,7 +20,7 @@ use crate::{
         ResetCode,
         session::{
             Stream,
-            outbox::{LaneId, Next, Outbox},
+            outbox::{LaneId, Moves, Next},
         },
     },
     transport::{SendStream, StreamError},
@@ -167,9 +167,11 @@ impl Task {
     fn next_of(&mut self, id: u64, stream: Stream, lane: Option<LaneId>) -> Option<Next> {
         match (self.handles.get(&stream)?, lane) {
             (Handle::Publish(port), Some(lane)) => {
-                let next = port.lock().next(now(), lane, id);
-                if next == Next::Wait {
-                    // The next object may have been too late: then there is a reset to make.
+                let mut outbox = port.lock();
+                let next = outbox.next(now(), lane, id);
+                let is_late = outbox.has_resets();
+                drop(outbox);
+                if is_late {
                     port.ring();
                 }
                 Some(next)
@@ -220,34 +222,27 @@ impl Task {
         }
     }
 
-    /// Moves what an outbox has for the connection.
-    pub(super) fn move_outbox(&mut self, stream: Stream, port: &Port<Outbox>) {
-        let (resets, dirty, orders, waits, datagrams, deadline) = {
-            let mut outbox = port.lock();
-            let (resets, dirty, orders) = (outbox.take_resets(), outbox.take_dirty(), outbox.take_orders());
-            let waits = outbox.waiting().is_some();
-            (resets, dirty, orders, waits, outbox.datagram_place(), outbox.deadline())
-        };
-        for (id, code) in resets {
+    /// Does what an outbox has for the connection.
+    pub(super) fn carry_out(&mut self, stream: Stream, moves: &mut Moves) {
+        for (id, code) in moves.resets.drain(..) {
             self.reset_out(id, code);
         }
-        for (id, order) in orders {
+        for (id, order) in moves.orders.drain(..) {
             self.set_order(id, order);
         }
-        for id in dirty {
+        for id in moves.dirty.drain(..) {
             if let Some(out) = self.outs.get(&id) {
                 self.urgent.insert((out.order, id));
             }
         }
-        if let Some(order) = datagrams {
+        if let Some(order) = moves.datagram {
             self.urgent_datagrams.insert((order, stream));
         }
-        self.wake_by(deadline);
-        if waits {
+        self.wake_by(moves.deadline);
+        if moves.waits {
             self.want_uni(stream);
         }
-        let done = port.lock().take_done();
-        if let Some((code, reason, streams)) = done {
+        if let Some((code, reason, streams)) = moves.done.take() {
             self.core.publish_done(stream, code, &reason, streams);
         }
     }
@@ -275,7 +270,9 @@ impl Task {
         for _ in 0..DATAGRAMS {
             let Some(datagram) = outbox.next_datagram(now()) else { break };
             // One that is too large for the path is lost, as the draft has it (draft-18 §11.3).
-            let _ = self.connection.send_datagram(datagram);
+            if !self.connection.send_datagram(datagram) {
+                outbox.datagram_lost();
+            }
         }
         // More of them, or the subscription's end, may have waited for this.
         drop(outbox);

@@ -24,7 +24,11 @@ use super::{
 use crate::{
     moqt::{
         NamespaceEvent, Request, SessionCode,
-        session::{Core, Input, Output, Peer, Stream, inbox::Inbox, outbox::Budget},
+        session::{
+            Core, Input, Output, Peer, Stream,
+            inbox::Inbox,
+            outbox::{Budget, Moves},
+        },
     },
     transport::{Connection, ConnectionError, Kind, RecvStream, SendStream},
 };
@@ -80,6 +84,8 @@ pub(super) struct Task {
     /// Requests with data that waits for a stream.
     pub(super) wants_stream: BTreeSet<Stream>,
     pub(super) spare: Option<SendStream>,
+    /// Kept for the next handle that is looked at.
+    pub(super) moves: Moves,
     drained: Vec<oneshot::Sender<()>>,
     accept_bi: Waiting<Bidi>,
     accept_uni: Waiting<Result<RecvStream, ConnectionError>>,
@@ -152,6 +158,7 @@ impl Task {
             urgent_datagrams: BTreeSet::new(),
             wants_stream: BTreeSet::new(),
             spare: None,
+            moves: Moves::default(),
             drained: Vec::new(),
             accept_bi: None,
             accept_uni: None,

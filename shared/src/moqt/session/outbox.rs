@@ -26,7 +26,7 @@ mod offer;
 mod send;
 
 use lane::{Lane, State};
-pub(crate) use send::Next;
+pub(crate) use send::{Moves, Next};
 
 /// Bytes that may wait for one subscriber, unless its session's limits say otherwise; so below.
 pub(crate) const MAX_BYTES: usize = 4 << 20;
@@ -252,7 +252,7 @@ impl Outbox {
         }
         lane.subgroup.from_first &= !lane.is_broken;
         let cost = cost(&object);
-        if lane.queue.is_empty() {
+        if lane.state == State::Waiting && lane.queue.is_empty() {
             self.reorder = true;
         }
         lane.queue.push_back((now, object));
@@ -286,6 +286,7 @@ impl Outbox {
             && let Some((_, oldest)) = self.datagrams.pop_front()
         {
             self.skip(oldest.subgroup.group, 1);
+            self.stats.dropped_datagrams += 1;
         }
         self.datagrams.push_back((now, object));
     }
@@ -343,6 +344,7 @@ impl Outbox {
         self.budget.used.fetch_sub(bytes, Ordering::Relaxed);
         if let State::Open(stream) = lane.state {
             self.resets.push((stream, code));
+            self.stats.resets.note(code);
             if let Some((_, payload)) = lane.writing.take() {
                 lost += 1;
                 self.stats.objects = self.stats.objects.saturating_sub(1);
@@ -403,7 +405,8 @@ impl Outbox {
         let (reset, is_at_once) = match code {
             // Draft-18 §2.4.2: immediately.
             DoneCode::MalformedTrack => (ResetCode::MalformedTrack, true),
-            DoneCode::TooFarBehind => (ResetCode::TooFarBehind, false),
+            // What waits is what was not taken: it would keep the subscription open.
+            DoneCode::TooFarBehind => (ResetCode::TooFarBehind, true),
             DoneCode::GoingAway => (ResetCode::GoingAway, false),
             DoneCode::ExcessiveLoad => (ResetCode::ExcessiveLoad, false),
             _ => (ResetCode::Cancelled, false),
@@ -461,6 +464,13 @@ impl Outbox {
     /// Whether it came to its end: streams that are still on their way go on.
     pub(crate) fn is_done(&self) -> bool {
         self.is_done
+    }
+
+    /// Objects that were handed over whole, and those of which something waits.
+    pub(crate) fn taken_and_waiting(&self) -> (u64, usize) {
+        let begun = self.lanes.values().filter(|lane| lane.writing.is_some()).count();
+        let waiting = self.objects + self.datagrams.len() + begun;
+        (self.stats.objects.saturating_sub(begun as u64), waiting)
     }
 
     /// What was sent and skipped.

@@ -82,6 +82,11 @@ impl TrackWriter {
     pub fn is_closed(&self) -> bool {
         self.port.lock().is_closed()
     }
+    /// How far the subscriber is: objects that the connection took whole so far, and those of which
+    /// something waits.
+    pub fn taken_and_waiting(&self) -> (u64, usize) {
+        self.port.lock().taken_and_waiting()
+    }
     /// What was sent so far.
     pub fn stats(&self) -> WriterStats {
         self.port.lock().stats()

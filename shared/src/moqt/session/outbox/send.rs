@@ -11,6 +11,26 @@ use crate::moqt::{
     wire::{SubgroupHeader, TrackAlias, encode_object_header, put_datagram},
 };
 
+/// What the driver is to do for a subscription. It is filled again and again, so that an object costs no
+/// allocation.
+#[derive(Debug, Default)]
+pub(crate) struct Moves {
+    /// Streams to reset.
+    pub(crate) resets: Vec<(u64, ResetCode)>,
+    /// New places in the send order.
+    pub(crate) orders: Vec<(u64, i32)>,
+    /// Streams with something new to write.
+    pub(crate) dirty: Vec<u64>,
+    /// Whether a lane waits for a stream.
+    pub(crate) waits: bool,
+    /// The place of the most urgent datagram, where one may leave.
+    pub(crate) datagram: Option<i32>,
+    /// When to look for what is late.
+    pub(crate) deadline: Option<Instant>,
+    /// PUBLISH_DONE: code, words and how many streams there were.
+    pub(crate) done: Option<(DoneCode, String, u64)>,
+}
+
 /// What a stream does next.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Next {
@@ -47,16 +67,38 @@ impl Outbox {
         }
     }
 
+    /// Puts into `moves` all that is to be done now, in the place of what is there.
+    pub(crate) fn take_moves(&mut self, moves: &mut Moves) {
+        moves.resets.clear();
+        moves.resets.append(&mut self.resets);
+        moves.orders.clear();
+        self.move_orders(&mut moves.orders);
+        moves.dirty.clear();
+        self.move_dirty(&mut moves.dirty);
+        moves.waits = self.waiting().is_some();
+        moves.datagram = self.datagram_place();
+        moves.deadline = self.deadline();
+        moves.done = self.take_done();
+    }
+
     /// Open lanes with something new to write.
-    pub(crate) fn take_dirty(&mut self) -> Vec<u64> {
+    pub(super) fn move_dirty(&mut self, dirty: &mut Vec<u64>) {
         let lanes = &self.lanes;
-        let streams = self.dirty.iter().filter_map(|id| match lanes.get(id)?.state {
+        dirty.extend(self.dirty.iter().filter_map(|id| match lanes.get(id)?.state {
             State::Open(stream) => Some(stream),
             State::Waiting | State::Finished(_) | State::Abandoned => None,
-        });
-        let streams = streams.collect();
+        }));
         self.dirty.clear();
-        streams
+    }
+
+    /// New places in the send order, where they changed.
+    pub(super) fn move_orders(&mut self, orders: &mut Vec<(u64, i32)>) {
+        if std::mem::take(&mut self.reorder) {
+            orders.extend(self.places().into_iter().filter_map(|(place, _, lane)| match lane.state {
+                State::Open(stream) | State::Finished(stream) => Some((stream, place)),
+                State::Waiting | State::Abandoned => None,
+            }));
+        }
     }
 
     /// Streams to reset.
@@ -64,16 +106,9 @@ impl Outbox {
         std::mem::take(&mut self.resets)
     }
 
-    /// New places in the send order, where they changed.
-    pub(crate) fn take_orders(&mut self) -> Vec<(u64, i32)> {
-        if !std::mem::take(&mut self.reorder) {
-            return Vec::new();
-        }
-        let orders = self.places().into_iter().filter_map(|(place, _, lane)| match lane.state {
-            State::Open(stream) | State::Finished(stream) => Some((stream, place)),
-            State::Waiting | State::Abandoned => None,
-        });
-        orders.collect()
+    /// Whether there are streams to reset.
+    pub(crate) fn has_resets(&self) -> bool {
+        !self.resets.is_empty()
     }
 
     /// The place of the most urgent datagram in the send order; `None` where none may leave.
@@ -121,6 +156,7 @@ impl Outbox {
         }
         encode_object_header(lane.previous, &header, &object, &mut head);
         lane.previous = Some(object.id);
+        self.stats.waits.note(now.saturating_duration_since(at));
         lane.writing = Some((at, object.payload.len()));
         let cost = super::cost(&object);
         self.bytes = self.bytes.saturating_sub(cost);
@@ -160,6 +196,7 @@ impl Outbox {
             }
             self.stats.objects += 1;
             self.stats.bytes += object.payload.len() as u64;
+            self.stats.waits.note(now.saturating_duration_since(at));
             let mut output = room(&mut self.head, object.properties.0.len() + object.payload.len());
             put_datagram(alias, &object, &mut output);
             let datagram = output.split().freeze();
@@ -169,8 +206,13 @@ impl Outbox {
         None
     }
 
+    /// The datagram that was given last did not fit the path.
+    pub(crate) fn datagram_lost(&mut self) {
+        self.stats.dropped_datagrams += 1;
+    }
+
     /// PUBLISH_DONE, once it may be sent: code, words and how many streams there were.
-    pub(crate) fn take_done(&mut self) -> Option<(DoneCode, String, u64)> {
+    pub(super) fn take_done(&mut self) -> Option<(DoneCode, String, u64)> {
         let is_busy = self.lanes.values().any(super::Lane::is_active);
         if self.is_closed || is_busy || !self.datagrams.is_empty() || !self.resets.is_empty() {
             return None;
@@ -199,6 +241,7 @@ impl Outbox {
     /// A subgroup that was handed over whole is reset, since its time was over before all of it arrived.
     pub(crate) fn timed_out_under_way(&mut self) {
         self.stats.timed_out += 1;
+        self.stats.resets.note(ResetCode::DeliveryTimeout);
     }
 
     /// When to call [`expire`](Self::expire).

@@ -12,6 +12,20 @@ mod filter;
 mod model;
 mod timeout;
 
+impl Outbox {
+    fn take_dirty(&mut self) -> Vec<u64> {
+        let mut dirty = Vec::new();
+        self.move_dirty(&mut dirty);
+        dirty
+    }
+
+    fn take_orders(&mut self) -> Vec<(u64, i32)> {
+        let mut orders = Vec::new();
+        self.move_orders(&mut orders);
+        orders
+    }
+}
+
 /// An outbox with the streams that a driver would open for it.
 struct Rig {
     now: Instant,
@@ -146,7 +160,9 @@ fn a_subgroup_is_a_stream_from_its_header_to_its_end() {
     rig.outbox.gone(of, stream);
     assert!(rig.outbox.lanes.is_empty());
     rig.assert_empty();
-    let stats = WriterStats { objects: 3, bytes: 905, ..WriterStats::default() };
+    let waits = rig.outbox.stats().waits;
+    assert_eq!(waits.since(&Default::default()).sum::<u32>(), 3);
+    let stats = WriterStats { objects: 3, bytes: 905, waits, ..WriterStats::default() };
     assert_eq!(rig.outbox.stats(), stats);
 }
 
