@@ -28,7 +28,7 @@ it('never lets two overlap, however many come, of whatever length and mode', () 
   for (let seed = 1; seed <= 8; seed++) {
     const random = seeded(seed)
     const lanes = new Lanes(STAGE)
-    let [id, shown] = [0, 0]
+    let [id, shown, collisions] = [0, 0, 0]
     for (let now = 0; now < 40_000; now += 40) {
       while (random() < 0.3) {
         const mode = random() < 0.8 ? 'scroll' : random() < 0.5 ? 'top' : 'bottom'
@@ -36,8 +36,9 @@ it('never lets two overlap, however many come, of whatever length and mode', () 
       }
       shown += lanes.poll(now).length
       for (const [at, a] of lanes.placed.entries())
-        for (const b of lanes.placed.slice(at + 1)) expect(overlap(lanes, now, a, b), `${seed} ${now}`).toBe(false)
+        for (const b of lanes.placed.slice(at + 1)) if (overlap(lanes, now, a, b)) collisions += 1
     }
+    expect(collisions, `seed ${seed}`).toBe(0)
     expect(shown).toBeGreaterThan(100)
     expect(lanes.dropped).toBeGreaterThan(0)
   }
