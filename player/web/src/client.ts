@@ -3,6 +3,9 @@
 import { AudioOutput } from './audio-output'
 import { now } from './clock'
 import type { Command, Notice, Rendition, State } from './messages'
+import type { Say } from './room/say'
+import { newId } from './room/speaker'
+import type { News } from './room/seat'
 import { NOTHING, type Statistics } from './statistics'
 import { missing } from './support'
 import workerUrl from './worker?worker&url'
@@ -19,10 +22,19 @@ export interface Endpoint {
   readonly certHash: string | null
 }
 
+/** Who the viewer is there. */
+export interface Admission {
+  /** Shown to the relay in SETUP; `null` for none. */
+  readonly token: string | null
+  /** Who takes part; `null` where it only watches. */
+  readonly viewer: string | null
+}
+
 /** What to watch. */
 export interface Ticket {
   readonly room: string
-  readonly token: string | null
+  /** Lets the viewer in; asked anew before every attempt, as a token may have expired. */
+  readonly admit: () => Promise<Admission>
   /** Finds the relay; asked anew before every attempt, as a restarted relay may have another certificate. */
   readonly locate: () => Promise<Endpoint>
 }
@@ -74,6 +86,7 @@ export class Client {
     private readonly canvas: HTMLCanvasElement,
     private readonly changed: () => void,
     private readonly coloured: (colours: ImageBitmap) => void,
+    private readonly heard: (news: News) => void = () => undefined,
   ) {}
 
   /** What the page shows at present. */
@@ -107,6 +120,13 @@ export class Client {
   /** Tells the worker something. */
   send(command: Command): void {
     this.#worker?.postMessage(command)
+  }
+
+  /** Says something in the room; the answer's `outcome` has the number that is returned. */
+  say(say: Say): number {
+    const id = newId()
+    this.send({ type: 'say', id, say })
+    return id
   }
 
   /** The time that the test pattern burned into the picture on the canvas, microseconds; `null` where there is none. */
@@ -162,17 +182,19 @@ export class Client {
     const entered = this.#entered
     if (!ticket) return
     let endpoint: Endpoint
+    let admission: Admission
     try {
-      endpoint = await ticket.locate()
+      ;[endpoint, admission] = await Promise.all([ticket.locate(), ticket.admit()])
     } catch (error) {
       if (entered === this.#entered) this.#unreachable(error instanceof Error ? error.message : String(error))
       return
     }
     if (entered !== this.#entered) return
-    const { room, token } = ticket
+    const { room } = ticket
+    const { token, viewer } = admission
     const { relay: url, certHash } = endpoint
     const startedAt = this.#attempts === 0 ? this.#startedAt : now()
-    this.send({ type: 'connect', url, certHash, room, token, startedAt })
+    this.send({ type: 'connect', url, certHash, room, token, viewer, startedAt })
   }
 
   #unreachable(detail: string | null): void {
@@ -212,6 +234,9 @@ export class Client {
         break
       case 'colours':
         this.coloured(notice.colours)
+        break
+      case 'room':
+        this.heard(notice.news)
         break
       case 'timecode':
         this.#reading.get(notice.id)?.(notice.timecode)

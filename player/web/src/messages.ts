@@ -1,6 +1,8 @@
 /** What the element, its worker and its audio worklet say to each other. */
 
 import type { RingReport } from './audio-ring'
+import type { Say } from './room/say'
+import type { News } from './room/seat'
 import type { Statistics } from './statistics'
 
 /** What a person sees of the playback. */
@@ -39,6 +41,8 @@ export type Command =
       readonly certHash: string | null
       readonly room: string
       readonly token: string | null
+      /** Who takes part; `null` where this viewer only watches. */
+      readonly viewer: string | null
       /** Local time, milliseconds since the Unix epoch, from which startup is measured. */
       readonly startedAt: number
     }
@@ -51,6 +55,7 @@ export type Command =
   | { readonly type: 'audio'; readonly running: boolean; readonly output: number }
   | { readonly type: 'jump' }
   | { readonly type: 'read-timecode'; readonly id: number }
+  | { readonly type: 'say'; readonly id: number; readonly say: Say }
 
 /** Worker to element. */
 export type Notice =
@@ -63,6 +68,7 @@ export type Notice =
   /** The picture in a handful of pixels, now and then. */
   | { readonly type: 'colours'; readonly colours: ImageBitmap }
   | { readonly type: 'timecode'; readonly id: number; readonly timecode: number | null }
+  | { readonly type: 'room'; readonly news: News }
 
 /** Worker to worklet. */
 export type Sound =

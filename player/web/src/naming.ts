@@ -26,9 +26,23 @@ export function onStage(room: string, name: string): TrackName {
   return { namespace: stage(room), name }
 }
 
-/** The room in the page's path (`/<room>`); `null` where the path names none. */
-export function roomOfPath(path: string): string | null {
-  const first = path.split('/').find((part) => part !== '')
+/** A track of the room's own: what everybody hears, and `desk` for moderators. */
+export type FeedName = 'state' | 'chat' | 'danmaku' | 'reactions' | 'desk'
+
+/** Where the room speaks to everybody. */
+export function onFeed(room: string, name: FeedName): TrackName {
+  return { namespace: ['room', room, 'feed'], name }
+}
+
+/** The track on which a viewer speaks, and the one on which the room answers. */
+export function ofViewer(room: string, viewer: string, name: 'say' | 'replies'): TrackName {
+  return { namespace: ['room', room, 'audience', viewer], name }
+}
+
+/** The room in the page's path (`/<room>`, or `/studio/<room>`); `null` where the path names none. */
+export function roomOfPath(path: string, page: 'viewer' | 'studio' = 'viewer'): string | null {
+  const parts = path.split('/').filter((part) => part !== '')
+  const first = page === 'viewer' ? parts[0] : parts[1]
   if (first === undefined) return null
   let room: string
   try {

@@ -4,12 +4,14 @@ import type { Endpoint } from './client'
 import './element/live-room'
 import { choose, strings } from './i18n'
 import { roomOfPath } from './naming'
+import { join } from './room/door'
 
 const room = roomOfPath(location.pathname)
 const element = document.createElement('live-room')
 element.room = room
 element.token = new URLSearchParams(location.hash.slice(1)).get('token')
 element.locate = locate
+element.admit = () => join(room ?? '', null)
 element.whole = true
 document.body.append(element)
 window.liveRoom = element

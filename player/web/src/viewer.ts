@@ -11,6 +11,7 @@ import * as naming from './naming'
 import { Pictures } from './pictures'
 import { Playhead, type Need } from './playhead'
 import { Chooser } from './quality'
+import { Seat, type News } from './room/seat'
 import { Listening } from './sound'
 
 const CONNECT_TIMEOUT_MS = 6_000
@@ -34,6 +35,7 @@ export class Viewer {
   readonly #pictures: Pictures
   readonly #sound: Listening
   #session: Session | null = null
+  #seat: Seat | null = null
   #attempt = 0
   #room = ''
   #state: State = 'connecting'
@@ -121,6 +123,9 @@ export class Viewer {
         this.#playhead.jump()
         this.#chooser.excuse(this.now())
         break
+      case 'say':
+        this.#seat?.say(command.id, command.say, this.#playhead.mediaTime(this.now()))
+        break
       case 'read-timecode':
         this.notify({ type: 'timecode', id: command.id, timecode: this.display.readTimecode() })
         break
@@ -138,6 +143,7 @@ export class Viewer {
   tick(): void {
     const now = this.now()
     this.#pump()
+    this.#seat?.tick(this.#playhead.mediaTime(now))
     if (this.#watching) this.#watchForStalls(now)
     if (now - this.#judgedAt >= 1_000) this.#judge(now)
     if (now - this.#reportedAt >= STATISTICS_EVERY_MS) this.#report(now)
@@ -198,9 +204,11 @@ export class Viewer {
       if (attempt !== this.#attempt) return
       this.#leave()
       this.#session = null
+      this.#seat?.leave()
       this.#become(sessionDenied(code) ? 'not-allowed' : 'unreachable', reason)
     })
     this.#join()
+    this.#takePart(session, options)
     // Without it the stream's return is found by asking again.
     const prefix = naming.stage(this.#room)
     session.watchNamespace(prefix, (present) => this.#published(attempt, present)).catch(() => undefined)
@@ -209,8 +217,18 @@ export class Viewer {
   #disconnect(): void {
     this.#attempt += 1
     this.#leave()
+    this.#seat?.leave()
     this.#session?.close()
     this.#session = null
+  }
+
+  /** The same viewer in the same room keeps its seat, and with it what it said and nobody answered. */
+  #takePart(session: Session, { room, viewer }: Connect): void {
+    if (this.#seat?.room !== room || this.#seat.viewer !== viewer) {
+      const tell = (news: News): void => this.notify({ type: 'room', news })
+      this.#seat = viewer === null ? null : new Seat(room, viewer, tell, this.now)
+    }
+    this.#seat?.join(session)
   }
 
   #published(attempt: number, present: boolean): void {

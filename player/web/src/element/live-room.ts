@@ -2,11 +2,18 @@
 
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit'
 
-import { Client, type Endpoint } from '../client'
+import { Client, type Admission, type Endpoint } from '../client'
 import { now } from '../clock'
+import { Layer } from '../danmaku/layer'
+import { recalled } from '../danmaku/settings'
 import { choose, strings, type Language, type Strings } from '../i18n'
 import type { State } from '../messages'
 import { isRoom } from '../naming'
+import { BLANK, heard, said, Taps, type Board } from '../room/board'
+import { anybody, bearer } from '../room/door'
+import type { Reaction } from '../room/reactions'
+import type { Say } from '../room/say'
+import type { News } from '../room/seat'
 import { NOTHING, type Statistics } from '../statistics'
 import { act, type Action } from './action'
 import { title } from './card'
@@ -18,6 +25,7 @@ import { keyAction } from './keys'
 import './menu'
 import type { Menu } from './menu'
 import './readings'
+import './room-panel'
 import { stageStyles } from './stage'
 import { remember, recall } from './storage'
 import { shapes, tokens } from './theme'
@@ -41,6 +49,7 @@ export class LiveRoom extends LitElement {
     latency: { type: Number },
     muted: { type: Boolean },
     locate: { attribute: false },
+    admit: { attribute: false },
     whole: { type: Boolean },
   }
   declare relay: string | null
@@ -52,12 +61,18 @@ export class LiveRoom extends LitElement {
   declare muted: boolean
   /** Finds the relay; asked before every attempt to connect. */
   declare locate: (() => Promise<Endpoint>) | null
+  /** Lets the viewer into the room where it has no token. */
+  declare admit: (() => Promise<Admission>) | null
   /** Whether it is the whole page, and so takes keys that are pressed anywhere. */
   declare whole: boolean
 
   static override styles = [tokens, shapes, stageStyles]
 
   #client: Client | null = null
+  #board: Board = BLANK
+  #layer: Layer | null = null
+  readonly #taps = new Taps()
+  #tapTimer: ReturnType<typeof setInterval> | null = null
   #quality = 'auto'
   #volume = Number(recall('volume') ?? 1)
   #language: Language | null = LiveRoom.#recalledLanguage()
@@ -78,6 +93,7 @@ export class LiveRoom extends LitElement {
     this.latency = recall('latency') === null ? null : Number(recall('latency'))
     this.muted = false
     this.locate = null
+    this.admit = null
     this.whole = false
   }
 
@@ -156,7 +172,7 @@ export class LiveRoom extends LitElement {
     const veiled = state !== 'live'
     return html`
       <div
-        class="room ${picture ? 'lit' : ''} ${this.#readings ? 'reading' : ''} ${this.#idle && state === 'live' && this.#panel === 'none' ? 'idle' : ''}"
+        class="room ${this.#board.you ? 'social' : ''} ${picture ? 'lit' : ''} ${this.#readings ? 'reading' : ''} ${this.#idle && state === 'live' && this.#panel === 'none' ? 'idle' : ''}"
         lang=${this.#speaks}
         tabindex="-1"
         data-state=${state}
@@ -169,6 +185,7 @@ export class LiveRoom extends LitElement {
         <header class="top"><span class="name">${this.room ?? ''}</span></header>
         <div class="frame">
           ${this.#picture(text, picture)}
+          <canvas class="danmaku" aria-hidden="true"></canvas>
           <div class="veil ${veiled ? 'on' : ''} ${picture ? 'over' : ''}">
             ${veiled
               ? html`<live-room-card
@@ -194,6 +211,15 @@ export class LiveRoom extends LitElement {
         <div class="bottom">
           ${this.#panel === 'menu' ? this.#menu(text) : nothing} ${this.#dock(text, playing, picture)}
         </div>
+        ${this.#board.you || this.#board.link === 'denied'
+          ? html`<live-room-panel
+              class="side"
+              .strings=${text}
+              .board=${this.#board}
+              @live-room-say=${({ detail }: CustomEvent<Say>) => this.#say(detail)}
+              @live-room-tap=${({ detail }: CustomEvent<Reaction>) => this.#tapped(detail)}
+            ></live-room-panel>`
+          : nothing}
         <p class="announce" role="status" aria-live="polite">${title(text, state, picture)}</p>
       </div>
     `
@@ -279,17 +305,51 @@ export class LiveRoom extends LitElement {
     if (!canvas || room === null || !isRoom(room) || locate === null) return
     const startedAt = document.readyState === 'complete' ? now() : now() - performance.now()
     if (!this.#client) {
-      this.#client = new Client(canvas, () => this.#changed(), (colours) => this.#shine(colours))
+      this.#client = new Client(canvas, () => this.#changed(), (colours) => this.#shine(colours), (news) => this.#heard(news))
       this.#resized = new ResizeObserver(() => this.#measure())
       this.#resized.observe(canvas)
     }
     const client = this.#client
-    client.enter({ room, token, locate }, startedAt)
+    const admit = async (): Promise<Admission> => (token !== null ? bearer(token) : ((await this.admit?.()) ?? anybody()))
+    client.enter({ room, admit, locate }, startedAt)
     client.setVolume(this.#volume, this.muted)
     client.send({ type: 'quality', quality: this.#quality })
     client.send({ type: 'latency', target: this.latency })
     this.#visibility()
     this.#measure()
+  }
+
+  #heard(news: News): void {
+    this.#board = heard(this.#board, news)
+    const canvas = this.renderRoot.querySelector<HTMLCanvasElement>('.danmaku')
+    if (canvas && news.kind === 'bullet') {
+      this.#layer ??= new Layer(canvas, recalled())
+      this.#layer.arrange(recalled())
+      this.#layer.show(news.bullet, news.bullet.viewer === this.#board.you?.viewer ? 'own' : 'other')
+    } else if (news.kind === 'gone') this.#layer?.remove(news)
+    this.requestUpdate()
+  }
+
+  #say(say: Say): void {
+    const id = this.#client?.say(say)
+    if (id !== undefined) this.#board = said(this.#board, id, say)
+    this.requestUpdate()
+  }
+
+  #tapped(reaction: Reaction): void {
+    this.#taps.tap(reaction)
+    const send = (): void => {
+      const say = this.#taps.poll(performance.now())
+      if (say) this.#say(say)
+      else if (this.#tapTimer !== null) {
+        clearInterval(this.#tapTimer)
+        this.#tapTimer = null
+      }
+    }
+    if (this.#tapTimer === null) {
+      this.#tapTimer = setInterval(send, 210)
+      send()
+    }
   }
 
   #changed(): void {

@@ -96,6 +96,36 @@ export const stageStyles = css`
       0 24px 80px rgb(0 0 0 / 26%);
   }
 
+  .danmaku {
+    inline-size: min(100cqi, 100cqb * var(--aspect));
+    aspect-ratio: var(--aspect);
+    z-index: 1;
+    pointer-events: none;
+  }
+
+  .side {
+    display: none;
+    grid-area: side;
+    min-block-size: 0;
+    border-inline-start: 1px solid var(--line);
+  }
+
+  .social .side {
+    display: block;
+  }
+
+  .room.social {
+    grid-template:
+      'top side' auto 'frame side' minmax(0, 1fr) 'bottom side' auto / minmax(0, 1fr) minmax(300px, 360px);
+  }
+
+  @container room (max-width: 860px) {
+    .room.social {
+      grid-template:
+        'top' auto 'frame' minmax(0, 56cqi) 'bottom' auto 'side' minmax(0, 1fr) / minmax(0, 1fr);
+    }
+  }
+
   .veil {
     inline-size: min(100cqi, 100cqb * var(--aspect));
     aspect-ratio: var(--aspect);

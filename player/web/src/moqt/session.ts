@@ -1,10 +1,11 @@
-/** A MoQT draft-18 session over WebTransport, as a subscriber sees it. */
+/** A MoQT draft-18 session over WebTransport, as a viewer sees it. */
 
 import { varint, type ControlMessage, type MoqtObject } from '@moqt/transport'
 import { MoqtConnection } from '@moqt/webtransport'
 
 import type { TrackName } from '../naming'
 import { RequestCode } from './code'
+import { Publication, type Events as PublicationEvents } from './publication'
 
 const PROTOCOL = 'moqt-18'
 const ANSWER_TIMEOUT_MS = 6_000
@@ -89,6 +90,10 @@ export class Session {
   readonly #earlyNamespaces = new Map<bigint, boolean[]>()
   readonly #early = new Map<bigint, Early[]>()
   readonly #ended = new Set<bigint>()
+  readonly #publications = new Map<bigint, Publication>()
+  /** Answers that came before the request's ID was known here. */
+  readonly #earlyAnswers = new Map<bigint, ControlMessage>()
+  #nextAlias = 1n
   #earlyCount = 0
   #close: (closed: Closed) => void = () => undefined
 
@@ -111,6 +116,11 @@ export class Session {
       else this.#opened(stream, header.trackAlias, Number(header.groupId), Number(header.subgroupId))
     }
     connection.onObject = (stream, object) => this.#object(stream, object)
+    connection.onDatagram = ({ trackAlias, groupId, objectId, extensions, payload, status }) => {
+      if (status !== undefined) return
+      const object = { group: Number(groupId), subgroup: 0, object: Number(objectId), properties: extensions, payload }
+      this.#tell(trackAlias, (events) => events.object(object))
+    }
     connection.onStreamClosed = (stream, error) => this.#streamClosed(stream, error)
   }
 
@@ -160,22 +170,42 @@ export class Session {
     return subscription
   }
 
-  /** Fetches what a subscription's present group held before it joined (draft-18 §10.12.2). */
-  joiningFetch(subscription: Subscription, events: TrackEvents): void {
-    if (subscription.id === null) return
-    let request: bigint | null = null
-    const onRequestId = (id: bigint): void => {
-      request = id
-      this.#requests.set(id, this.#pending(id, events))
-    }
-    this.#connection
-      .joiningFetch({
-        joiningFetchType: 'relative',
-        joiningRequestId: subscription.id,
-        joiningStart: 0n,
-        onRequestId,
-      })
-      .catch((error: unknown) => this.#failed(request, events, error))
+  /**
+   * Fetches what a subscription's present group, and `back` groups before it, held before it joined
+   * (draft-18 §10.12.2).
+   */
+  joiningFetch(subscription: Subscription, events: TrackEvents, back = 0): void {
+    const joiningRequestId = subscription.id
+    if (joiningRequestId === null) return
+    const joiningStart = BigInt(back)
+    this.#fetch(events, (onRequestId) =>
+      this.#connection.joiningFetch({ joiningFetchType: 'relative', joiningRequestId, joiningStart, onRequestId }),
+    )
+  }
+
+  /** Fetches objects `from` to `to` (left out) of a group. */
+  fetch(track: TrackName, group: number, from: number, to: number, events: TrackEvents): void {
+    const [startGroup, startObject, endObject] = [BigInt(group), BigInt(from), BigInt(to)]
+    this.#fetch(events, (onRequestId) => {
+      const range = { startGroup, startObject, endGroup: startGroup, endObject, onRequestId }
+      return this.#connection.fetch(track.namespace.map(encode), encode(track.name), range)
+    })
+  }
+
+  /** Publishes a track of one's own (draft-18 §10.10). `group` grows from session to session. */
+  publish(track: TrackName, group: number, events: PublicationEvents): Publication {
+    const alias = this.#nextAlias++
+    const publication = new Publication(this.#connection, alias, BigInt(group), events)
+    this.#connection.publish(track.namespace.map(encode), encode(track.name), alias).then(
+      (id) => {
+        this.#publications.set(id, publication)
+        const early = this.#earlyAnswers.get(id)
+        this.#earlyAnswers.delete(id)
+        if (early) this.#message(early)
+      },
+      (error: unknown) => events.refused(RequestCode.timeout, String(error)),
+    )
+    return publication
   }
 
   /** Hears when a namespace below `prefix` is published and withdrawn. */
@@ -202,6 +232,15 @@ export class Session {
     const implementation = 'live-room-web'
     const options = token === null ? { implementation } : { implementation, authTokens: [tokenByValue(token)] }
     await this.#connection.connect(this.transport, options)
+  }
+
+  #fetch(events: TrackEvents, ask: (onRequestId: (id: bigint) => void) => Promise<bigint>): void {
+    let request: bigint | null = null
+    const onRequestId = (id: bigint): void => {
+      request = id
+      this.#requests.set(id, this.#pending(id, events))
+    }
+    ask(onRequestId).catch((error: unknown) => this.#failed(request, events, error))
   }
 
   /** A message may come before the request's ID is known here. */
@@ -245,7 +284,17 @@ export class Session {
       case 'FETCH_OK':
         this.#answered(message.requestId)?.events.accepted?.()
         return
+      case 'REQUEST_OK': {
+        const publication = this.#publications.get(message.requestId)
+        if (publication) publication.events.accepted()
+        else this.#keepEarly(message.requestId, message)
+        return
+      }
       case 'REQUEST_ERROR': {
+        const publication = this.#publications.get(message.requestId)
+        this.#publications.delete(message.requestId)
+        publication?.events.refused(Number(message.errorCode), message.errorReason)
+        if (!publication && !this.#requests.has(message.requestId)) this.#keepEarly(message.requestId, message)
         const pending = this.#forget(message.requestId)
         pending?.events.refused(Number(message.errorCode), message.errorReason)
         return
@@ -260,6 +309,10 @@ export class Session {
         return
       default:
     }
+  }
+
+  #keepEarly(id: bigint, answer: ControlMessage): void {
+    if (this.#earlyAnswers.size < MAX_EARLY_NAMESPACES) this.#earlyAnswers.set(id, answer)
   }
 
   #answered(id: bigint): Pending | undefined {

@@ -1,0 +1,49 @@
+/** How the panel beside the picture looks. */
+
+import { css } from 'lit'
+
+export const panelStyles = css`
+  :host { display: block; min-block-size: 0; min-inline-size: 0; }
+  .panel-body { display: flex; flex-direction: column; block-size: 100%; position: relative; background: var(--raised); color: var(--ink); }
+  header { display: flex; align-items: center; gap: 4px; padding: 12px 14px 8px; border-block-end: 1px solid var(--line); }
+  [role='tab'] { padding: 6px 12px; min-block-size: 36px; border-radius: 12px; font-size: 14px; font-weight: 600; color: var(--soft); }
+  [role='tab'][aria-selected='true'] { background: var(--hover); color: var(--ink); }
+  .watching { margin-inline-start: auto; font-size: 12px; color: var(--soft); font-variant-numeric: tabular-nums; white-space: nowrap; }
+  .notice { margin: 10px 14px 0; padding: 10px 14px; border-radius: 12px; background: var(--hover); font-size: 13.5px; overflow-wrap: anywhere; }
+  .list { flex: 1; min-block-size: 0; overflow-y: auto; margin: 0; padding: 12px 14px; list-style: none; overscroll-behavior: contain; }
+  li { position: relative; padding: 5px 8px; border-radius: 10px; font-size: 14px; line-height: 1.5; }
+  li p { margin: 0; overflow-wrap: anywhere; unicode-bidi: isolate; }
+  li b { color: var(--soft); font-weight: 600; margin-inline-end: 4px; }
+  li.mine b { color: var(--accent); }
+  li em { font-style: normal; font-size: 11px; font-weight: 700; padding: 1px 6px; margin-inline-end: 4px; border-radius: 6px; color: var(--live); border: 1px solid currentcolor; }
+  li:hover { background: var(--hover); }
+  li.own { opacity: 0.75; }
+  .empty { color: var(--soft); text-align: center; padding-block: 40px; }
+  small { color: var(--soft); font-size: 12px; }
+  .failed { color: var(--live); font-size: 12.5px; margin: 0; padding-inline: 16px; }
+  blockquote { margin: 0; padding-inline-start: 8px; border-inline-start: 2px solid var(--line); color: var(--soft); font-size: 12.5px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+  .reply { position: absolute; inset-block-start: 4px; inset-inline-end: 6px; padding: 2px 8px; border-radius: 8px; background: var(--raised); color: var(--accent); font-size: 12px; opacity: 0; }
+  li:hover .reply, .reply:focus-visible { opacity: 1; }
+  @media (hover: none) { .reply { opacity: 0.6; background: none; } }
+  .below { position: absolute; inset-block-end: 76px; inset-inline-start: 50%; translate: -50%; padding: 7px 16px; border-radius: 18px; background: var(--ink); color: var(--raised); font-size: 13px; font-weight: 600; box-shadow: var(--shadow); }
+  .question { display: flex; gap: 12px; padding-block: 10px; }
+  .question p { display: grid; }
+  .question.onScreen { background: var(--hover); }
+  .vote { flex: none; align-self: start; min-inline-size: 52px; min-block-size: 36px; border-radius: 12px; border: 1px solid var(--line); font-size: 13px; font-variant-numeric: tabular-nums; }
+  .vote[aria-pressed='true'] { color: var(--accent); border-color: currentcolor; }
+  .poll { display: grid; gap: 8px; padding-block: 10px 16px; }
+  .poll h3 { margin: 0; font-size: 15px; }
+  .choice { display: flex; justify-content: space-between; gap: 12px; min-block-size: 44px; align-items: center; padding-inline: 14px; border-radius: 12px; border: 1px solid var(--line); text-align: start; background: linear-gradient(to right, var(--hover) var(--share), transparent var(--share)); }
+  .choice[aria-pressed='true'] { border-color: var(--accent); }
+  .choice.correct { border-color: light-dark(#1d7f43, #5bd68a); }
+  .answering { display: flex; margin: 0; padding: 6px 16px; font-size: 12.5px; color: var(--soft); }
+  .answering button { margin-inline-start: auto; }
+  form { display: flex; gap: 6px; padding: 10px 12px max(12px, env(safe-area-inset-bottom)); border-block-start: 1px solid var(--line); }
+  input { flex: 1; min-inline-size: 0; min-block-size: 44px; padding-inline: 14px; border-radius: 14px; border: 1px solid var(--line); background: none; color: inherit; font: inherit; font-size: 16px; }
+  input::placeholder { color: var(--soft); }
+  .send, .over, .like { flex: none; min-block-size: 44px; padding-inline: 12px; border-radius: 14px; font-size: 13.5px; font-weight: 600; white-space: nowrap; }
+  .send { background: var(--ink); color: var(--raised); }
+  .over { border: 1px solid var(--line); color: var(--soft); }
+  .over[aria-pressed='true'] { border-color: var(--accent); color: var(--accent); }
+  .like { color: var(--live); font-variant-numeric: tabular-nums; }
+`
