@@ -38,12 +38,13 @@ export const panelStyles = css`
   .choice.correct { border-color: light-dark(#1d7f43, #5bd68a); }
   .answering { display: flex; margin: 0; padding: 6px 16px; font-size: 12.5px; color: var(--soft); }
   .answering button { margin-inline-start: auto; }
-  form { display: flex; gap: 6px; padding: 10px 12px max(12px, env(safe-area-inset-bottom)); border-block-start: 1px solid var(--line); }
-  input { flex: 1; min-inline-size: 0; min-block-size: 44px; padding-inline: 14px; border-radius: 14px; border: 1px solid var(--line); background: none; color: inherit; font: inherit; font-size: 16px; }
+  form { display: flex; flex-wrap: wrap; gap: 6px; padding: 10px 12px max(12px, env(safe-area-inset-bottom)); border-block-start: 1px solid var(--line); }
+  input { order: -1; flex: 1 0 100%; min-inline-size: 0; min-block-size: 44px; padding-inline: 14px; border-radius: 14px; border: 1px solid var(--line); background: none; color: inherit; font: inherit; font-size: 16px; }
   input::placeholder { color: var(--soft); }
   .send, .over, .like { flex: none; min-block-size: 44px; padding-inline: 12px; border-radius: 14px; font-size: 13.5px; font-weight: 600; white-space: nowrap; }
   .send { background: var(--ink); color: var(--raised); }
   .over { border: 1px solid var(--line); color: var(--soft); }
   .over[aria-pressed='true'] { border-color: var(--accent); color: var(--accent); }
-  .like { color: var(--live); font-variant-numeric: tabular-nums; }
+  .send { margin-inline-start: auto; }
+  .like { order: 1; color: var(--live); font-variant-numeric: tabular-nums; }
 `

@@ -190,6 +190,9 @@ export class RoomPanel extends LitElement {
     else if (over) this.#say({ kind: 'danmaku', text: said, color: '#ffffff', mode: 'scroll' })
     else this.#say({ kind: 'chat', text: said, ...(this.#reply ? { replyTo: this.#reply.message } : {}) })
     this.#draft = ''
+    // The field was typed into since it was drawn: drawing it empty again would change nothing.
+    const field = this.renderRoot.querySelector('input')
+    if (field) field.value = ''
     this.#reply = null
     this.#sticks = true
     this.requestUpdate()
