@@ -197,7 +197,7 @@ pub enum Command {
     /// Watch the room.
     Watch(Box<Config>),
     /// Take part in it.
-    Chat(chat::Config),
+    Chat(Box<chat::Config>),
 }
 
 impl Command {
@@ -212,7 +212,7 @@ impl Command {
 
     fn resolve(mut cli: Cli) -> Result<Self, ConfigError> {
         match cli.instead.take() {
-            Some(Instead::Chat(chat)) => chat::Config::resolve(*chat).map(Self::Chat),
+            Some(Instead::Chat(chat)) => chat::Config::resolve(*chat).map(Box::new).map(Self::Chat),
             None => Config::resolve(cli).map(|config| Self::Watch(Box::new(config))),
         }
     }

@@ -98,7 +98,7 @@ pub fn run(config: Config) -> anyhow::Result<()> {
     let driver = runtime.spawn(Driver::new(config.clone(), sayings, events).run());
     let result = match config.script {
         Some(script) => runtime.block_on(script::run(script, says, heard)),
-        None => screen::run(&config, says, heard),
+        None => screen::run(&config, &says, heard),
     };
     driver.abort();
     runtime.shutdown_timeout(Duration::from_millis(300));

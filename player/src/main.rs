@@ -27,7 +27,7 @@ fn main() -> ExitCode {
         .init();
     let result = match command {
         Command::Watch(config) => player::pipeline::run(*config, started),
-        Command::Chat(config) => player::interact::run(config),
+        Command::Chat(config) => player::interact::run(*config),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -15,10 +15,13 @@ const SAYINGS: u64 = 1_000_000;
 /// Asked of the room, in interactions a second.
 const ASKED: f64 = 200_000.0;
 
+/// What is said: its name, and the saying of a number.
+type Kind = (&'static str, fn(u64) -> String);
+
 fn main() {
     println!("{:<44}{:>14}{:>14}", "room core, one core", "per second", "asked");
     // Of one evening: as many likes as all else together.
-    let all: [(&str, fn(u64) -> String); 4] = [
+    let all: [Kind; 4] = [
         ("chat", chat),
         ("danmaku", danmaku),
         ("likes", like),

@@ -25,6 +25,7 @@ use tokio::sync::Notify;
 use crate::{Config, config::Watch};
 
 mod authority;
+mod door;
 mod key;
 mod mint;
 mod revoked;
@@ -32,6 +33,7 @@ mod sessions;
 mod token;
 
 pub(crate) use authority::{Authority, Denied, Rules};
+pub(crate) use door::NotAdmitted;
 pub use key::KeyError;
 pub(crate) use key::Keys;
 pub use mint::{TokenCommandError, token};

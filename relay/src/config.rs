@@ -33,7 +33,7 @@ pub enum Command {
     /// Print what a relay wrote down: rooms, broadcasts, sessions, tracks
     Report(ReportConfig),
     /// Make a token for a host, a moderator or a viewer, or take one back
-    Token(TokenConfig),
+    Token(Box<TokenConfig>),
 }
 
 /// Settings of a running relay. Each is an option, an environment variable and a key of the

@@ -4,23 +4,25 @@ use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
     Json, Router,
-    extract::{Path, State},
+    extract::{DefaultBodyLimit, Path, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Redirect, Response},
-    routing::get,
+    routing::{get, post},
 };
 use serde_json::json;
 use shared::naming::Room;
 use tokio::sync::watch;
 
-use crate::{certificate::Shown, clock::rfc3339_of, registry::Registry};
+use crate::{auth::Auth, certificate::Shown, clock::rfc3339_of, registry::Registry};
 
 mod assets;
+mod join;
 mod listener;
 mod pages;
 pub(crate) mod status;
 
-pub(crate) use listener::Listener;
+pub(crate) use join::Doorman;
+pub(crate) use listener::{Listener, Peer};
 
 /// What the pages are made from.
 #[derive(Debug, Clone)]
@@ -31,6 +33,12 @@ pub(crate) struct Site {
     pub(crate) certificate: watch::Receiver<Shown>,
     /// The rooms.
     pub(crate) registry: Arc<Registry>,
+    /// Who makes tokens.
+    pub(crate) auth: Arc<Auth>,
+    /// How often each address asked for one.
+    pub(crate) doorman: Arc<Doorman>,
+    /// The rooms that there may be; all of them where none is named.
+    pub(crate) rooms: Arc<[Room]>,
 }
 
 /// All routes.
@@ -43,6 +51,8 @@ pub(crate) fn router(site: Site) -> Router {
         .route("/metrics", get(status::elsewhere))
         .route("/status", get(status::elsewhere))
         .route("/status.json", get(status::elsewhere))
+        .route("/api/rooms/{room}/join", post(join::join).options(join::preflight))
+        .layer(DefaultBodyLimit::max(join::MAX_BODY))
         .route("/{room}", get(room))
         .route("/{folder}/{*file}", get(asset_below))
         .fallback(|| async { pages::not_found() })

@@ -281,11 +281,11 @@ impl Registry {
         let track = request.track().clone();
         let seat = self.seat(source, &track, viewer, permit);
         self.open_summary(source, &track);
-        self.hand(Arc::clone(source), &track, Command::Subscribe(request, seat));
+        self.hand(source, &track, Command::Subscribe(request, seat));
     }
 
     /// Hands a command to a track of a source, or to whoever takes over from that just now.
-    fn hand(&self, source: Arc<Source>, track: &TrackName, command: Command) {
+    fn hand(&self, source: &Arc<Source>, track: &TrackName, command: Command) {
         let Err(command) = source.send(track, Box::new(command), &self.context, &self.tasks) else { return };
         let again = match self.source_of(track) {
             Some(source) => source.send(track, command, &self.context, &self.tasks),
@@ -331,7 +331,7 @@ impl Registry {
             return request.reject(RequestCode::DoesNotExist, &reason);
         };
         let track = request.track().clone();
-        self.hand(source, &track, Command::Fetch(request, permit));
+        self.hand(&source, &track, Command::Fetch(request, permit));
     }
 
     /// Says how a track stands: by what is known here, or else by what its publisher says.

@@ -168,7 +168,14 @@ pub async fn serve(config: Config) -> Result<Running, StartError> {
     let (stopping, stop) = watch::channel(false);
     let (shown, certificate) = certificate::show(&identity);
     let moqt_addr = server.local_addr();
-    let site = Site { moqt: moqt_addr, certificate: certificate.clone(), registry: Arc::clone(&registry) };
+    let site = Site {
+        moqt: moqt_addr,
+        certificate: certificate.clone(),
+        registry: Arc::clone(&registry),
+        auth: Arc::clone(&auth),
+        doorman: Arc::default(),
+        rooms: config.rooms.clone().into(),
+    };
     let observer = Observer::new(&config, Arc::clone(&metrics), Arc::clone(&registry), certificate.clone());
     let room = Rooms::new(&registry, tracks.clone(), room::Keeper::new(records), bans);
     let relay = Arc::new(Relay::new(&config, registry, room, metrics, recorder, stop, Arc::clone(&auth)));
@@ -179,7 +186,10 @@ pub async fn serve(config: Config) -> Result<Running, StartError> {
     services.spawn(Keeper::new(origin, identity, Arc::clone(&server), shown).run());
     services.spawn(auth.watch_revoked(config.data.clone()));
     services.spawn(async move {
-        if let Err(error) = axum::serve(listener, http::router(site)).await {
+        if let Err(error) =
+            axum::serve(listener, http::router(site).into_make_service_with_connect_info::<http::Peer>())
+                .await
+        {
             tracing::error!(%error, "HTTP ended");
         }
     });

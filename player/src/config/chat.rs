@@ -231,7 +231,7 @@ mod tests {
         let all = ["player", "chat", "--relay", "moqt://h", "--room", "r"];
         let cli = Cli::try_parse_from(all.iter().chain(arguments)).map_err(|e| ConfigError(e.to_string()))?;
         match Command::resolve(cli)? {
-            Command::Chat(config) => Ok(config),
+            Command::Chat(config) => Ok(*config),
             Command::Watch(_) => Err(ConfigError("not chat".into())),
         }
     }

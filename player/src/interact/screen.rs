@@ -32,12 +32,12 @@ const HELP: &str =
 /// Shows the room until the person leaves.
 pub(super) fn run(
     config: &Config,
-    says: mpsc::Sender<Say>,
+    says: &mpsc::Sender<Say>,
     mut heard: mpsc::Receiver<Heard>,
 ) -> anyhow::Result<()> {
     let mut terminal = ratatui::try_init().context("the terminal cannot be drawn in")?;
     let mut desk = Desk::new(config.name.clone());
-    let result = show(&mut terminal, config, &mut desk, &says, &mut heard);
+    let result = show(&mut terminal, config, &mut desk, says, &mut heard);
     ratatui::restore();
     result
 }

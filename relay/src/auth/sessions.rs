@@ -64,7 +64,10 @@ impl Sessions {
     pub(crate) fn end(&self, target: &Target, reason: &str) -> usize {
         let state = self.lock();
         let meant = state.all.values().filter(|entry| entry.grants.iter().any(|grant| target.means(grant)));
-        meant.map(|entry| entry.end.send_replace(Some(reason.to_owned()))).count()
+        let told = meant.inspect(|entry| {
+            entry.end.send_replace(Some(reason.to_owned()));
+        });
+        told.count()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -199,8 +199,11 @@ impl Book {
     }
 }
 
+/// A series: its name, its help, and what of a track it tells.
+type Series = (&'static str, &'static str, fn(&Totals) -> u64);
+
 /// The series that each track has.
-const SERIES: [(&str, &str, fn(&Totals) -> u64); 5] = [
+const SERIES: [Series; 5] = [
     ("relay_track_received_objects_total", "Objects received of a track.", |totals| totals.objects_in),
     ("relay_track_received_bytes_total", "Payload bytes received of a track.", |totals| totals.bytes_in),
     ("relay_track_sent_objects_total", "Objects handed to viewers of a track.", |totals| totals.objects_out),

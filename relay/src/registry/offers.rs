@@ -124,7 +124,7 @@ impl Registry {
     pub(crate) async fn describe(&self, track: &TrackName) -> Option<SubscribeOk> {
         let source = self.lock().offers.get(track).cloned()?;
         let (reply, answer) = oneshot::channel();
-        self.hand(source, track, Command::Describe(reply));
+        self.hand(&source, track, Command::Describe(reply));
         answer.await.ok()
     }
 
@@ -140,7 +140,7 @@ impl Registry {
             return writer.done(DoneCode::TrackEnded, "the track ended just now");
         };
         let seat = self.seat(&source, track, viewer, permit);
-        self.hand(source, track, Command::Join(writer, seat));
+        self.hand(&source, track, Command::Join(writer, seat));
     }
 
     /// A track could not be offered.

@@ -756,7 +756,7 @@ impl Room {
                 }
                 let poll = PollId(self.next(now));
                 let what = format!("open: {}", draft.question.trim());
-                self.polls.open(now, poll, draft, &mut self.feeds)?;
+                self.polls.open(now, poll, &draft, &mut self.feeds)?;
                 Ok((poll, what))
             }
             polls::Act::Lock { poll } => {

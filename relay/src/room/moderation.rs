@@ -298,7 +298,7 @@ mod tests {
         moderation.check(Wall(10_000), (&viewer, role, Standing::Guest), words)
     }
 
-    fn with(change: Change) -> Moderation {
+    fn with(change: &Change) -> Moderation {
         let mut moderation = Moderation::default();
         moderation.change(Role::Host, &change).expect("changed");
         moderation
@@ -311,28 +311,28 @@ mod tests {
         for (moderation, text, why) in [
             (muted, "hello", Refusal::Muted { seconds: 2.0 }),
             (
-                with(Change { slow_seconds: Some(5), ..Change::default() }),
+                with(&Change { slow_seconds: Some(5), ..Change::default() }),
                 "hello",
                 Refusal::TooFast { seconds: 4.0 },
             ),
             (
-                with(Change { speakers: Some(Speakers::Members), ..Change::default() }),
+                with(&Change { speakers: Some(Speakers::Members), ..Change::default() }),
                 "hi",
                 Refusal::MembersOnly,
             ),
             (
-                with(Change { speakers: Some(Speakers::Moderators), ..Change::default() }),
+                with(&Change { speakers: Some(Speakers::Moderators), ..Change::default() }),
                 "hi",
                 Refusal::NotAllowed,
             ),
             (
-                with(Change { content: Some(Content::Emotes), ..Change::default() }),
+                with(&Change { content: Some(Content::Emotes), ..Change::default() }),
                 "hi 👍",
                 Refusal::EmotesOnly,
             ),
             (Moderation::default(), "see https://a.example", Refusal::BadLink),
             (
-                with(Change { blocked_words: Some(vec!["scam".to_owned()]), ..Change::default() }),
+                with(&Change { blocked_words: Some(vec!["scam".to_owned()]), ..Change::default() }),
                 "a S C A M",
                 Refusal::BlockedWord,
             ),

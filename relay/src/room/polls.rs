@@ -82,7 +82,7 @@ impl Polls {
         &mut self,
         now: Wall,
         poll: PollId,
-        draft: Draft,
+        draft: &Draft,
         feeds: &mut Feeds,
     ) -> Result<(), Refusal> {
         let question = text::clean(&draft.question, MAX_QUESTION_CHARS)?;
@@ -223,7 +223,7 @@ mod tests {
 
     fn opened(correct: Option<usize>) -> (Polls, Feeds) {
         let (mut polls, mut feeds) = (Polls::default(), Feeds::default());
-        polls.open(Wall(1), PollId(1), draft(correct), &mut feeds).expect("opened");
+        polls.open(Wall(1), PollId(1), &draft(correct), &mut feeds).expect("opened");
         (polls, feeds)
     }
 
@@ -279,7 +279,7 @@ mod tests {
     fn a_new_poll_locks_the_one_before_and_the_oldest_of_too_many_goes() {
         let (mut polls, mut feeds) = opened(None);
         for id in 2..=MAX_POLLS as u64 + 1 {
-            polls.open(Wall(id), PollId(id), draft(None), &mut feeds).expect("opened");
+            polls.open(Wall(id), PollId(id), &draft(None), &mut feeds).expect("opened");
         }
         let shown = &feeds.state().polls;
         assert_eq!((shown.len(), shown[0].poll), (MAX_POLLS, PollId(2)));
@@ -298,7 +298,7 @@ mod tests {
         ] {
             let choices = choices.into_iter().map(str::to_owned).collect();
             let draft = Draft { question: question.to_owned(), choices, correct };
-            assert!(polls.open(Wall(1), PollId(1), draft.clone(), &mut feeds).is_err(), "{draft:?}");
+            assert!(polls.open(Wall(1), PollId(1), &draft, &mut feeds).is_err(), "{draft:?}");
         }
         assert!(polls.all.is_empty());
     }

@@ -20,7 +20,7 @@ pub(super) fn act(now: Wall, act: Act, new: ProductId, feeds: &mut Feeds) -> Res
             if products.len() >= MAX_PRODUCTS {
                 return Err(Refusal::Full { max: MAX_PRODUCTS });
             }
-            let card = checked(card)?;
+            let card = checked(&card)?;
             let detail = format!("add {}", card.title);
             products.push(Product { product: new, card });
             feeds.tell(now, Delta::Products(products));
@@ -29,7 +29,7 @@ pub(super) fn act(now: Wall, act: Act, new: ProductId, feeds: &mut Feeds) -> Res
         Act::Edit(edited) => {
             let known = products.iter_mut().find(|known| known.product == edited.product);
             let known = known.ok_or(Refusal::Unknown)?;
-            known.card = checked(edited.card)?;
+            known.card = checked(&edited.card)?;
             let detail = format!("edit {}", known.card.title);
             feeds.tell(now, Delta::Products(products));
             Ok(detail)
@@ -68,7 +68,7 @@ pub(super) fn act(now: Wall, act: Act, new: ProductId, feeds: &mut Feeds) -> Res
 }
 
 /// A card with clean text and addresses that only lead to the web.
-fn checked(card: Card) -> Result<Card, Refusal> {
+fn checked(card: &Card) -> Result<Card, Refusal> {
     Ok(Card {
         title: text::clean(&card.title, MAX_TITLE_CHARS)?,
         price: text::clean(&card.price, MAX_PRICE_CHARS)?,

@@ -130,8 +130,8 @@ impl Rooms {
 
     /// Hands what a viewer wants of a room's track to it, or refuses it.
     pub(crate) fn track(self: &Arc<Self>, room: &naming::Room, feed: Feed, command: Command) {
-        if let Err((closed, Asked::Track(_, command))) = self.ask(room, Asked::Track(feed, Box::new(command)))
-        {
+        let Err(refused) = self.ask(room, Asked::Track(feed, Box::new(command))) else { return };
+        if let (closed, Asked::Track(_, command)) = *refused {
             self.context.metrics.requests_refused.add(1);
             command.refuse(closed.code(), &closed.to_string());
         }
@@ -150,7 +150,7 @@ impl Rooms {
         let (room, alive) = (who.room.clone(), Arc::new(()));
         let viewer = who.viewer.clone();
         let came = Asked::Came { session, who, address, alive: Arc::downgrade(&alive) };
-        let handle = self.ask(&room, came).map_err(|(closed, _)| closed)?;
+        let handle = self.ask(&room, came).map_err(|refused| refused.0)?;
         Ok(Voice { rooms: Arc::clone(self), session, viewer, handle, _alive: alive })
     }
 
@@ -185,28 +185,28 @@ impl Rooms {
         }
     }
 
-    fn ask(self: &Arc<Self>, room: &naming::Room, asked: Asked) -> Result<Handle, (Closed, Asked)> {
+    fn ask(self: &Arc<Self>, room: &naming::Room, asked: Asked) -> Result<Handle, Box<(Closed, Asked)>> {
         let mut live = self.lock();
         if live.over.is_some() {
-            return Err((Closed::Stopping, asked));
+            return Err(Box::new((Closed::Stopping, asked)));
         }
         if !live.rooms.contains_key(room) {
             if live.rooms.len() >= MAX_ROOMS {
-                return Err((Closed::Rooms, asked));
+                return Err(Box::new((Closed::Rooms, asked)));
             }
             let (asked, inbox) = mpsc::channel(ASKED);
             let (uttered, sayings) = mpsc::channel(UTTERED);
             self.tasks.spawn(Task::new(room.clone(), self, inbox, sayings).run());
             live.rooms.insert(room.clone(), Handle { asked, uttered });
         }
-        let Some(handle) = live.rooms.get(room) else { return Err((Closed::Rooms, asked)) };
+        let Some(handle) = live.rooms.get(room) else { return Err(Box::new((Closed::Rooms, asked))) };
         match handle.asked.try_send(asked) {
             Ok(()) => Ok(handle.clone()),
-            Err(mpsc::error::TrySendError::Full(asked)) => Err((Closed::Busy, asked)),
+            Err(mpsc::error::TrySendError::Full(asked)) => Err(Box::new((Closed::Busy, asked))),
             Err(mpsc::error::TrySendError::Closed(asked)) => {
                 // Its task ended in disorder: the next who asks gets a new one.
                 live.rooms.remove(room);
-                Err((Closed::Busy, asked))
+                Err(Box::new((Closed::Busy, asked)))
             }
         }
     }

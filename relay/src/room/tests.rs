@@ -108,17 +108,19 @@ impl Stage {
 
     /// Says something that is applied.
     fn does(&mut self, from: SessionId, say: Say) -> Option<u64> {
-        match self.says(from, say.clone()) {
+        let words = format!("{say:?}");
+        match self.says(from, say) {
             Some(Reply::Accepted { message, .. }) => message.map(|message| message.0),
-            other => panic!("{say:?} -> {other:?}"),
+            other => panic!("{words} -> {other:?}"),
         }
     }
 
     /// Says something that is refused; gives why.
     fn refused(&mut self, from: SessionId, say: Say) -> Refusal {
-        match self.says(from, say.clone()) {
+        let words = format!("{say:?}");
+        match self.says(from, say) {
             Some(Reply::Refused { why, .. }) => why,
-            other => panic!("{say:?} -> {other:?}"),
+            other => panic!("{words} -> {other:?}"),
         }
     }
 

@@ -109,7 +109,7 @@ mod tests {
             slow.viewers.set(1);
             dead.viewers.set(1);
             let mut moment = moment(start + Duration::from_secs(1) * second);
-            if second >= 20 && second < 22 {
+            if (20..22).contains(&second) {
                 slow.skipped.add(4);
             }
             moment.analytics_lost = u64::from(second >= 25);
@@ -120,7 +120,7 @@ mod tests {
         let silent = Warning::PublisherSilent { room: "dead".to_owned() };
         let skips = |count| Warning::ViewersSkipped { room: "slow".to_owned(), count };
         assert_eq!(seen[5], [], "too early to say");
-        assert_eq!(seen[12], [silent.clone()]);
+        assert_eq!(seen[12], std::slice::from_ref(&silent));
         assert_eq!(seen[21], [silent.clone(), skips(8)]);
         assert_eq!(seen[30], [silent.clone(), skips(4), Warning::AnalyticsLost { count: 1 }]);
         assert_eq!(seen[39], [silent], "it is over");

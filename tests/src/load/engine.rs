@@ -101,11 +101,6 @@ impl Engine {
         })
     }
 
-    /// Where its first socket is.
-    pub(super) fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.ports[0].socket.local_addr()
-    }
-
     /// Begins to connect, from the socket whose turn `turn` is.
     pub(super) fn connect(
         &mut self,

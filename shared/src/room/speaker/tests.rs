@@ -5,11 +5,11 @@ use proptest::prelude::*;
 use super::*;
 use crate::room::{chat, danmaku, questions};
 
-fn chat(text: impl ToString) -> Say {
+fn chat(text: &(impl ToString + ?Sized)) -> Say {
     Say::Chat(chat::Draft { text: text.to_string(), reply_to: None, media: None })
 }
 
-fn bullet(text: impl ToString) -> Say {
+fn bullet(text: &(impl ToString + ?Sized)) -> Say {
     let text = text.to_string();
     Say::Danmaku(danmaku::Draft { text, color: Default::default(), mode: Default::default(), media: None })
 }
@@ -92,8 +92,8 @@ fn taps_are_sent_five_times_a_second_however_fast_they_come() {
 fn what_is_too_much_is_refused_and_what_is_not_answered_is_given_up() {
     let (mut speaker, now) = (Speaker::new(SayId(NUMBERS - 1)), Instant::now());
     for number in 0..MAX_WAITING {
-        speaker.say(now, chat(number)).expect("taken");
-        speaker.say(now, bullet(number)).expect("taken");
+        speaker.say(now, chat(&number)).expect("taken");
+        speaker.say(now, bullet(&number)).expect("taken");
     }
     assert_eq!(speaker.say(now, chat("more")), Err(Full));
     assert_eq!(speaker.say(now, bullet("more")), Err(Full));
@@ -195,8 +195,8 @@ proptest! {
         for step in 0..60_000_u32 {
             let now = start + step * MS;
             if step < 2000 && step % 100 == 0 {
-                ids.insert(speaker.say(now, chat(step)).expect("taken"));
-                ids.insert(speaker.say(now, bullet(step)).expect("taken"));
+                ids.insert(speaker.say(now, chat(&step)).expect("taken"));
+                ids.insert(speaker.say(now, bullet(&step)).expect("taken"));
                 ids.insert(speaker.say(now, like(30)).expect("taken"));
             }
             if u64::from(step) < breaks * 1000 && step % 1000 == 500 {
