@@ -300,7 +300,7 @@ mod tests {
 
     fn with(change: &Change) -> Moderation {
         let mut moderation = Moderation::default();
-        moderation.change(Role::Host, &change).expect("changed");
+        moderation.change(Role::Host, change).expect("changed");
         moderation
     }
 
