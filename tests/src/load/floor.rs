@@ -237,11 +237,13 @@ fn proto(config: &Config, shape: &Shape) -> Result<()> {
     let of: Vec<Vec<usize>> = (0..crowd.order.len()).map(|index| shape.tracks_of(index)).collect();
     while let Some(next) = schedule.deadline() {
         while let Some(due) = schedule.next(clock::now()) {
+            // One moment for all, as from a publisher.
+            let sent = clock::now();
             for index in (0..of.len()).filter(|index| of[*index].contains(&due.track)) {
                 let key = crowd.order[index];
                 engine.with(key, &mut crowd, |crowd, quic| {
                     if let Some(Some(peer)) = crowd.peers.get_mut(key) {
-                        peer.publish(quic, &due);
+                        peer.publish(quic, &due, sent);
                     }
                 });
             }

@@ -179,14 +179,13 @@ impl Peer {
         }
     }
 
-    /// Sends an object that is due, where the relay asked for its track.
-    pub(super) fn publish(&mut self, quic: &mut Connection, due: &Due) {
+    /// Sends an object that is due, where the relay asked for its track; it says that it was sent at `sent`.
+    pub(super) fn publish(&mut self, quic: &mut Connection, due: &Due, sent: u64) {
         if self.plan.over != Over::Nothing && !self.wanted.contains(&due.track) {
             return;
         }
         let track = self.plan.shape.tracks[due.track];
-        let payload =
-            Stamp { track: due.track as u32, number: due.number, sent: clock::now() }.payload(due.bytes);
+        let payload = Stamp { track: due.track as u32, number: due.number, sent }.payload(due.bytes);
         let object = Object {
             subgroup: Subgroup {
                 group: GroupId(due.group),
@@ -353,21 +352,21 @@ impl Peer {
     fn push(&mut self, quic: &mut Connection, id: StreamId) {
         let Some((waiting, rest)) = self.waiting.get_mut(&id) else { return };
         let mut stream = quic.send_stream(id);
-        let written = stream.write_chunks(waiting.make_contiguous());
-        waiting.retain(|bytes| !bytes.is_empty());
-        match written {
-            Ok(_) if waiting.is_empty() => {
-                if *rest == Rest::Nothing {
-                    let _ = stream.finish();
+        // Until it is blocked: only then Writable tells of more room.
+        while !waiting.is_empty() {
+            match stream.write_chunks(waiting.make_contiguous()) {
+                Ok(_) => waiting.retain(|bytes| !bytes.is_empty()),
+                Err(WriteError::Blocked) => return,
+                Err(WriteError::Stopped(_) | WriteError::ClosedStream) => {
+                    self.waiting.remove(&id);
+                    return;
                 }
-                self.waiting.remove(&id);
-            }
-            // Where only a part fitted, Writable tells of more room.
-            Ok(_) | Err(WriteError::Blocked) => {}
-            Err(WriteError::Stopped(_) | WriteError::ClosedStream) => {
-                self.waiting.remove(&id);
             }
         }
+        if *rest == Rest::Nothing {
+            let _ = stream.finish();
+        }
+        self.waiting.remove(&id);
     }
 
     fn accept(&mut self, quic: &mut Connection, dir: Dir, record: &mut Record) {

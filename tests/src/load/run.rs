@@ -337,13 +337,14 @@ impl<'a> Run<'a> {
         let Some(schedule) = &mut self.schedule else { return };
         let publishers = self.plan.shape.publishers;
         while let Some(due) = schedule.next(clock::now()) {
-            if self.crowd.record.window.contains(&clock::now()) {
+            let sent = clock::now();
+            if self.crowd.record.window.contains(&sent) {
                 self.crowd.record.published[due.track] += 1;
             }
             let key = self.publishers[due.track % publishers];
             self.engine.with(key, &mut self.crowd, |crowd, quic| {
                 if let Some(Some(peer)) = crowd.peers.get_mut(key) {
-                    peer.publish(quic, &due);
+                    peer.publish(quic, &due, sent);
                 }
             });
         }
