@@ -39,7 +39,7 @@ use crate::{
     config::chat::Config,
     session::{Backoff, is_about_access, reach},
 };
-use ears::{Ears, payload_of};
+use ears::{Ears, Over, payload_of};
 
 mod desk;
 pub(crate) mod ears;
@@ -221,14 +221,17 @@ impl Driver {
                     }
                 },
                 received = voice.replies.recv() => match payload_of(received) {
-                    Some((_, payload)) => self.answered(&payload).await,
-                    None => return Some("the relay ended the room's answers".into()),
+                    Ok(Some((_, payload))) => self.answered(&payload).await,
+                    Ok(None) => {}
+                    Err(Over) => return Some("the relay ended the room's answers".into()),
                 },
                 granted = voice.writer.granted(), if !taken => match granted {
                     Ok(_) => taken = true,
                     Err(refused) => return Some(format!("the relay takes nothing said: {refused}")),
                 },
-                () = self.ears.hear() => {}
+                heard = self.ears.hear() => if let Err(Over) = heard {
+                    return Some("the relay ended what the room says".into());
+                },
                 () = until(deadline) => {}
                 Some(going) = voice.session.going_away() => {
                     return Some(match self.route.send_on(Instant::now(), &going.uri) {

@@ -76,11 +76,14 @@ impl Ears {
     }
 
     /// Waits for something on any track. Cancelling it loses nothing.
-    pub(super) async fn hear(&mut self) {
+    ///
+    /// # Errors
+    /// [`Over`] once one of them ended: the session is to be left then.
+    pub(super) async fn hear(&mut self) -> Result<(), Over> {
         let Some(tracks) = &mut self.tracks else { return std::future::pending().await };
         tokio::select! {
             received = tracks.state.recv() => {
-                if let Some((at, payload)) = payload_of(received) {
+                if let Some((at, payload)) = payload_of(received)? {
                     match self.state.take(at, &payload) {
                         Ok(Some(snapshot)) => {
                             self.heard.push_back(Heard::State(Box::new(snapshot.clone())));
@@ -99,8 +102,7 @@ impl Ears {
                         }
                     }
                     Some(Received::Item(Item::End { group, .. })) => self.chat.end(now, group),
-                    Some(Received::Done { .. }) => {}
-                    None => tokio::time::sleep(PAUSE).await,
+                    Some(Received::Done { .. }) | None => return Err(Over),
                 }
             }
             item = next_of(&mut tracks.past) => match item {
@@ -116,12 +118,12 @@ impl Ears {
                 }
             },
             received = tracks.danmaku.recv() => {
-                if let Some((at, payload)) = payload_of(received) {
+                if let Some((at, payload)) = payload_of(received)? {
                     self.bullet(at, &payload);
                 }
             }
             received = tracks.reactions.recv() => {
-                if let Some((at, payload)) = payload_of(received) {
+                if let Some((at, payload)) = payload_of(received)? {
                     match self.reactions.take(at, &payload) {
                         Ok(Some(tally)) => self.heard.push_back(Heard::Tally(tally)),
                         Ok(None) => {}
@@ -135,6 +137,7 @@ impl Ears {
                 }
             }
         }
+        Ok(())
     }
 
     /// The next thing that was heard.
@@ -166,9 +169,6 @@ impl Ears {
     }
 }
 
-/// A track that is over is looked at this often, until its session is left.
-const PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
-
 async fn fetch(session: Session, room: Room, missing: Missing) -> Vec<(Location, Bytes)> {
     let range = FetchRange::Standalone {
         track: room.on_feed(Feed::Danmaku),
@@ -193,11 +193,19 @@ async fn next_of(fetch: &mut Option<Fetch>) -> Option<FetchItem> {
     }
 }
 
+/// A track came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Over;
+
 /// The payload that was received, with its place. `None` where it was something else.
-pub(crate) fn payload_of(received: Option<Received>) -> Option<(Location, Bytes)> {
+///
+/// # Errors
+/// [`Over`] where nothing follows.
+pub(super) fn payload_of(received: Option<Received>) -> Result<Option<(Location, Bytes)>, Over> {
     match received {
-        Some(Received::Item(Item::Object(object) | Item::Datagram(object))) => normal(object),
-        Some(Received::Item(Item::End { .. }) | Received::Done { .. }) | None => None,
+        Some(Received::Item(Item::Object(object) | Item::Datagram(object))) => Ok(normal(object)),
+        Some(Received::Item(Item::End { .. })) => Ok(None),
+        Some(Received::Done { .. }) | None => Err(Over),
     }
 }
 
