@@ -244,7 +244,7 @@ pub struct MintConfig {
     #[arg(long, env = "RELAY_TOKEN_KEY", value_name = "FILE")]
     pub token_key: Option<PathBuf>,
 
-    /// Where the relay's pages are, for the studio's link
+    /// Where the relay's pages are, for the link to the room with the token in it
     #[arg(long, env = "RELAY_SITE", value_name = "URL", default_value = "http://localhost:8080")]
     pub site: String,
 }

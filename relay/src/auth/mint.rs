@@ -82,10 +82,8 @@ fn make(config: &MintConfig) -> Result<(String, String), TokenCommandError> {
         "token {id} of viewer {viewer}; to take it back: relay token revoke --token-id={id} --data {}\n",
         config.data.display()
     );
-    if claims.role.moderates() {
-        let site = config.site.trim_end_matches('/');
-        notes.push_str(&format!("studio: {site}/studio/{}#token={token}\n", config.room));
-    }
+    let site = config.site.trim_end_matches('/');
+    notes.push_str(&format!("page: {site}/{}#token={token}\n", config.room));
     Ok((format!("{token}\n"), notes))
 }
 
