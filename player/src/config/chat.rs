@@ -272,7 +272,7 @@ mod tests {
             (["--vote", "3:0"], "--vote"),
             (["--viewer", "a b"], "--viewer"),
             (["--watch", "soon"], "--watch"),
-            (["--like", "-1"], "like"),
+            (["--like", "many"], "--like"),
         ] {
             let error = resolve(&arguments).expect_err(named);
             assert!(error.to_string().contains(named), "{error}");

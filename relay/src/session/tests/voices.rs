@@ -253,10 +253,8 @@ async fn whoever_is_banned_loses_the_session() {
     let (viewer, reach) = ("ann".parse().expect("a viewer"), shared::room::mode::Reach::Viewer);
     host.says(1, Say::Ban(shared::room::mode::Ban { viewer, reach }));
     let closed = timeout(LONG, ann.session.closed()).await.expect("in time");
-    assert_eq!(
-        (closed.code, closed.reason.as_str()),
-        (moqt::SessionCode::Unauthorized, "banned from this room")
-    );
+    assert_eq!(closed.code, moqt::SessionCode::Unauthorized);
+    assert!(closed.reason.ends_with("banned from this room"), "{}", closed.reason);
     let again = world.stranger().await.0;
     let replies = world.room.replies(&"ann".parse().expect("a viewer"));
     let refused = again.subscribe(replies, SubscribeOptions::default()).await;

@@ -231,13 +231,18 @@ proptest! {
             }
         }
         let said: Vec<String> = (0..2000).step_by(100).map(|step: u32| step.to_string()).collect();
-        if outcomes.values().all(|is_accepted| *is_accepted) {
-            prop_assert_eq!(&room.chat, &said, "in order, each once");
-            room.bullets.sort_by_key(|text| text.parse::<u32>().expect("a number"));
-            prop_assert_eq!(&room.bullets, &said, "each once");
+        let number = |text: &String| text.parse::<u32>().expect("a number");
+        let is_rising = |texts: &[String]| texts.windows(2).all(|pair| number(&pair[0]) < number(&pair[1]));
+        room.bullets.sort_by_key(number);
+        prop_assert!(is_rising(&room.chat), "in order, each once: {:?}", room.chat);
+        prop_assert!(is_rising(&room.bullets), "each once: {:?}", room.bullets);
+        // What was given up after 30 s may have been applied or not.
+        let given_up = outcomes.values().filter(|is_accepted| !**is_accepted).count();
+        prop_assert!(said.len() - room.chat.len() <= given_up && said.len() - room.bullets.len() <= given_up);
+        if given_up == 0 {
             prop_assert_eq!(room.likes, 600);
         }
-        prop_assert!(outcomes.values().all(|is_accepted| *is_accepted), "within {:?}", PATIENCE);
+        prop_assert!(loss > 0 || given_up == 0);
         prop_assert_eq!(speaker.unanswered(), 0);
         prop_assert!(ids.iter().all(|id| outcomes.contains_key(id)), "each has an outcome");
     }
