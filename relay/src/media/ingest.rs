@@ -175,7 +175,11 @@ impl Ingest {
         let mut renewed: Renewal = Box::pin(std::future::pending());
         let mut turn = 0;
         loop {
-            let new_group_at = self.new_groups.deadline();
+            let new_group_at = match &flow {
+                Flow::Subscribed(_) => self.new_groups.deadline(),
+                // Nobody is there to be asked.
+                Flow::Local(_) | Flow::Gone { .. } | Flow::Over => None,
+            };
             let renew_at = self.renew_at;
             let answer_early_at = self.fetches.deadline();
             turn += 1;
