@@ -20,8 +20,6 @@ use super::{
 
 /// How long a publisher that is to go on with a track may take for its answer.
 const ANSWER: Duration = Duration::from_secs(2);
-/// How long a publisher that took over has to hold the track before another one may take over from it.
-const SETTLED: Duration = Duration::from_secs(1);
 /// Why viewers of a track have to ask for it again.
 const NOT_CONTINUED: &str = "another publisher took over, which does not go on from there: subscribe again";
 
@@ -49,8 +47,6 @@ pub(super) struct Seam {
     refused_by: Option<SessionId>,
     /// Whether anything came of the present publisher: one that gave nothing is followed by nobody.
     has_given: bool,
-    /// When the present publisher took over, where it did.
-    since: Option<Instant>,
 }
 
 /// What becomes of an item of a publisher that took over.
@@ -67,7 +63,7 @@ pub(super) enum Held {
 impl Seam {
     /// After the groups up to here; the next publisher tells of this largest location.
     fn after(floor: Option<GroupId>, told: Option<Location>) -> Self {
-        Self { floor, is_unproven: told.is_none(), since: Some(now()), ..Self::default() }
+        Self { floor, is_unproven: told.is_none(), ..Self::default() }
     }
 
     pub(super) fn hold(&mut self, item: &Item) -> Held {
@@ -176,11 +172,9 @@ impl Ingest {
     }
 
     /// Who could go on with the track that its publisher ended; not one that refused, and nobody after a
-    /// publisher that gave nothing, or that took over just now.
+    /// publisher that gave nothing.
     pub(super) fn next_publisher(&mut self, shelf: &impl super::Shelf) -> Option<Heir> {
-        // Publishers that end the track one after another would be asked in turn for ever.
-        let is_fresh = self.seam.since.is_some_and(|since| now().duration_since(since) < SETTLED);
-        if self.is_local || !self.seam.has_given || is_fresh {
+        if self.is_local || !self.seam.has_given {
             return None;
         }
         // Where the publisher offered it, the offer is over.
