@@ -1,6 +1,7 @@
 //! A track's task: takes items from its publisher and commands of its viewers, and owns all between.
 
 use std::{
+    collections::BTreeSet,
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
@@ -8,8 +9,8 @@ use std::{
 use shared::{
     event::Fact,
     moqt::{
-        DoneCode, FetchRequest, Item, Priority, Received, RequestCode, ResetCode, SubgroupEnd, SubscribeOk,
-        SubscribeRequest, TrackName, TrackStatusRequest, TrackWriter,
+        DoneCode, FetchRequest, GroupId, Item, Priority, Received, RequestCode, ResetCode, SubgroupEnd,
+        SubgroupId, SubscribeOk, SubscribeRequest, TrackName, TrackStatusRequest, TrackWriter,
     },
 };
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
@@ -34,6 +35,8 @@ use upstream::{Flow, Renewal, renewal};
 /// flow by asking much.
 const TURN: u32 = 16;
 /// How often totals are told and old groups let go.
+/// Open subgroups of a track that are remembered.
+const MAX_OPEN: usize = 1024;
 const TICK: Duration = Duration::from_secs(1);
 /// Urgency of a track that nobody asked for yet: that of a catalog.
 const UNASKED: Priority = Priority(16);
@@ -76,6 +79,8 @@ pub(crate) struct Ingest {
     objects: u64,
     bytes: u64,
     told_objects: u64,
+    /// Subgroups whose end did not come, up to a bound; the cache forgets what is old.
+    open: BTreeSet<(GroupId, SubgroupId)>,
 }
 
 /// What happens to the track's task next.
@@ -124,6 +129,7 @@ impl Ingest {
             objects: 0,
             bytes: 0,
             told_objects: 0,
+            open: BTreeSet::new(),
             context,
         };
         (Track(sender), ingest)
@@ -292,6 +298,8 @@ impl Ingest {
             self.answer_early();
             RequestCode::DoesNotExist
         };
+        // What got no end from its publisher is not whole, whatever the publisher says of the track.
+        self.close_subgroups();
         self.fanout.done(code, reason);
         loop {
             while let Ok(command) = self.commands.try_recv() {
@@ -335,6 +343,7 @@ impl Ingest {
             }
             Item::Object(_) | Item::Datagram(_) | Item::End { .. } => self.cache.push(began, item),
         }
+        self.note(item);
         self.fanout.push(began, item);
         if !self.fanout.is_empty() && !matches!(item, Item::End { .. }) {
             let took = now().saturating_duration_since(began);
@@ -352,6 +361,22 @@ impl Ingest {
             if !self.cache.has_start() {
                 self.ask_for_new_group();
             }
+        }
+    }
+
+    /// Notes which subgroups are open; past the bound the oldest are forgotten.
+    fn note(&mut self, item: &Item) {
+        match item {
+            Item::Object(object) => {
+                self.open.insert((object.subgroup.group, object.subgroup.id));
+                if self.open.len() > MAX_OPEN {
+                    self.open.pop_first();
+                }
+            }
+            Item::End { group, subgroup, .. } => {
+                self.open.remove(&(*group, *subgroup));
+            }
+            Item::Datagram(_) => {}
         }
     }
 

@@ -155,7 +155,7 @@ impl Ingest {
 
     /// What is left open of an earlier publisher gets no end any more.
     pub(super) fn close_subgroups(&mut self) {
-        for (group, subgroup) in self.cache.open_subgroups() {
+        for (group, subgroup) in std::mem::take(&mut self.open) {
             let end = Item::End { group, subgroup, end: SubgroupEnd::Reset(ResetCode::Cancelled) };
             self.cache.push(now(), &end);
             self.fanout.push(now(), &end);
