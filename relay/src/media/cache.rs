@@ -1,11 +1,11 @@
 //! What late joiners and fetches get: the newest groups of a track, bounded in bytes and age.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     time::{Duration, Instant},
 };
 
-use shared::moqt::{GroupId, Item, Location, ObjectId, SubgroupEnd, SubgroupId};
+use shared::moqt::{GroupId, Item, Location, ObjectId, SubgroupEnd};
 
 mod range;
 
@@ -165,23 +165,6 @@ impl Cache {
         self.groups.clear();
         self.bytes = 0;
         self.known_from = None;
-    }
-
-    /// Subgroups of which more was to come.
-    pub(super) fn open_subgroups(&self) -> BTreeSet<(GroupId, SubgroupId)> {
-        let mut open = BTreeSet::new();
-        for (_, item) in self.groups.values().flat_map(|group| &group.items) {
-            match item {
-                Item::Object(object) => {
-                    open.insert((object.subgroup.group, object.subgroup.id));
-                }
-                Item::End { group, subgroup, .. } => {
-                    open.remove(&(*group, *subgroup));
-                }
-                Item::Datagram(_) => {}
-            }
-        }
-        open
     }
 
     /// The largest location that was seen here or, where the publisher told of a larger one, there.
