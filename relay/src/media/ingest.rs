@@ -298,8 +298,11 @@ impl Ingest {
             self.answer_early();
             RequestCode::DoesNotExist
         };
-        // What got no end from its publisher is not whole, whatever the publisher says of the track.
-        self.close_subgroups();
+        if code != DoneCode::MalformedTrack {
+            // What got no end from its publisher is not whole, whatever the publisher says of the track. A
+            // malformed one resets its streams with a code of their own.
+            self.close_subgroups();
+        }
         self.fanout.done(code, reason);
         loop {
             while let Ok(command) = self.commands.try_recv() {
