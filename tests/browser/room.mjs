@@ -1,5 +1,5 @@
 // A live room of real programs for a browser to visit: relay, publishers, and their ends.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -47,9 +47,16 @@ export class Room {
   /** Goes on air; the answer is the running publisher. */
   publish(name, ...more) {
     const to = ['--relay', `moqt://${this.#ready.moqt}`, '--cert-hash', this.#ready.certHash, '--room', name];
-    const publisher = start('publisher', [...to, ...more]);
+    const publisher = start('publisher', [...to, '--token', this.token(name, 'host'), ...more]);
     this.#publishers.add(publisher);
     return publisher;
+  }
+
+  /** A token of this relay for a room. */
+  token(name, role, ...more) {
+    const data = join(this.#folder, 'data');
+    const args = ['token', '--room', name, '--role', role, '--data', data, ...more];
+    return execFileSync(join(programs, 'relay'), args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
   }
 
   /** The pattern in two sizes. */

@@ -64,6 +64,12 @@ impl Cache {
         }
     }
 
+    /// The same for a track that begins here: of what was before there is nothing to be known.
+    pub(super) fn from_the_start(max_bytes: usize, max_age: Duration) -> Self {
+        let start = Location { group: GroupId(0), object: ObjectId(0) };
+        Self { known_from: Some(start), ..Self::new(max_bytes, max_age) }
+    }
+
     /// Sets the publisher's MAX_CACHE_DURATION; `None`: as long as the bounds allow.
     pub(super) fn set_duration(&mut self, good_for: Option<Duration>) {
         self.good_for = good_for;

@@ -50,7 +50,7 @@ impl Local {
         let label = track.name.escape_ascii().to_string();
         context.metrics.tracks.add(1);
         Self {
-            cache: Cache::new(held.bytes, held.age),
+            cache: Cache::from_the_start(held.bytes, held.age),
             held,
             // It is part of no broadcast.
             fanout: Fanout::new(BroadcastId(0), label, Arc::clone(meter.counters()), context),

@@ -187,3 +187,18 @@ fn an_object_is_served_no_longer_than_its_publisher_allows() {
     cache.expire(start + 6 * second);
     assert_eq!(ask(&cache, Ascending, (1, 0), (1, 9)), ["..1/1"]);
 }
+
+#[test]
+fn of_a_track_that_begins_here_nothing_before_it_is_unknown_until_it_is_let_go() {
+    let now = Instant::now();
+    let mut cache = Cache::from_the_start(1 << 20, AGE);
+    (100..103).for_each(|group| cache.push(now, &object(group, 0, 0, 10)));
+    let (start, end) = (Location { group: GroupId(98), object: ObjectId(0) }, cache.largest().expect("some"));
+    let gaps = |cache: &Cache| {
+        let pieces = cache.range(start, end, Ascending).expect("there").pieces;
+        pieces.iter().filter(|piece| matches!(piece.item, FetchItem::Gap { .. })).count()
+    };
+    assert_eq!(gaps(&cache), 0, "a joining fetch of the whole history has objects only");
+    cache.keep_groups(2);
+    assert_eq!(gaps(&cache), 1, "what was let go is");
+}
