@@ -37,7 +37,7 @@ describe('a room', { timeout: 120_000 }, () => {
     await says(bob, said[1]);
     await sees(ann, 2);
     await says(ann, said[2]);
-    await sees(bob, 3);
+    await Promise.all([sees(ann, 3), sees(bob, 3)]);
     assert.deepEqual(await lines(ann), said, 'plain text, in order, each once');
     assert.deepEqual(await lines(bob), said);
 
