@@ -1,6 +1,6 @@
-//! Times as text.
+//! Times as text; the clock of timers.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use shared::media::Timestamp;
 use time::{OffsetDateTime, macros::format_description};
@@ -17,4 +17,17 @@ pub(crate) fn rfc3339(at: Timestamp) -> String {
 pub(crate) fn rfc3339_of(at: SystemTime) -> String {
     let since = at.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     rfc3339(Timestamp(u64::try_from(since.as_micros()).unwrap_or(u64::MAX)))
+}
+
+/// The time of tokio's clock, which tests can stop.
+pub(crate) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+/// Sleeps until a moment of that clock, or for ever.
+pub(crate) async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
 }

@@ -5,6 +5,7 @@
 //! | [`config`] | the command line, the environment and the configuration file |
 //! | `serve` | starts and stops all of it |
 //! | `embedded` | the same inside another program, without ports and records |
+//! | `bucket` | an allowance that fills again with time |
 //! | `certificate` | the certificate that is shown, and its renewal |
 //! | [`room`] | what viewers say: limits, moderation, order, answers, feeds |
 //! | `session` | driver: one task per connection |
@@ -19,6 +20,7 @@
 
 mod analytics;
 mod auth;
+mod bucket;
 mod certificate;
 mod clock;
 pub mod config;

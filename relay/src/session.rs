@@ -31,6 +31,7 @@ use crate::{
     Config,
     analytics::recorder::Recorder,
     auth::{Auth, Denied, Rights},
+    clock,
     config::Successor,
     metrics::{Counted, Metrics},
     registry::Registry,
@@ -351,7 +352,7 @@ impl Peer {
     /// Ends the session of a publisher that is unplugged.
     fn look(&mut self) {
         let Some(silence) = &mut self.silence else { return };
-        let now = tokio::time::Instant::now().into_std();
+        let now = clock::now();
         match silence.look(now, self.session.stats().received_bytes) {
             Verdict::Heard => {}
             Verdict::Quiet => self.session.ping(),
@@ -369,7 +370,7 @@ impl Peer {
         let longest = self.relay.publisher_silence;
         // A connection in memory is gone when it is gone.
         if self.silence.is_none() && self.kind != Kind::Memory && !longest.is_zero() {
-            self.silence = Some(Silence::new(tokio::time::Instant::now().into_std(), longest));
+            self.silence = Some(Silence::new(clock::now(), longest));
         }
     }
 

@@ -31,13 +31,14 @@ impl FromStr for Room {
     type Err = BadRoom;
 
     fn from_str(text: &str) -> Result<Self, BadRoom> {
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-        if (1..=64).contains(&text.len()) && text.bytes().all(fits) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(BadRoom(text.to_owned()))
-        }
+        if is_plain(text) { Ok(Self(text.to_owned())) } else { Err(BadRoom(text.to_owned())) }
     }
+}
+
+/// Whether a name needs no quoting anywhere: 1 to 64 of `a-z A-Z 0-9 - _`.
+pub(crate) fn is_plain(name: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    (1..=64).contains(&name.len()) && name.bytes().all(fits)
 }
 
 impl fmt::Display for Room {

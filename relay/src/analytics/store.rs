@@ -11,6 +11,7 @@ use shared::{
     media::Timestamp,
 };
 
+mod backlog;
 mod read;
 mod rooms;
 mod schema;

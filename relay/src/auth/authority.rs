@@ -258,7 +258,7 @@ fn covers(newer: &Grant, older: &Grant) -> bool {
 }
 
 fn nameless(room: Room, viewer: ViewerId) -> Identity {
-    let name = viewer.to_string().chars().take(super::token::MAX_NAME).collect();
+    let name = viewer.to_string().chars().take(shared::room::presence::MAX_NAME_CHARS).collect();
     Identity { room, viewer, name, role: Role::Viewer, standing: Standing::Guest }
 }
 

@@ -6,13 +6,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use shared::{
     naming::Room,
-    room::{Refusal, Role, ViewerId, identity::Standing, text},
+    room::{Refusal, Role, ViewerId, identity::Standing, presence::MAX_NAME_CHARS, text},
 };
 
 use super::{
     Auth, KeyError,
     key::random_name,
-    token::{Claims, MAX_NAME, Seconds, open, sign},
+    token::{Claims, Seconds, open, sign},
 };
 
 /// How long a guest's token counts. The page gets a new one before.
@@ -45,7 +45,7 @@ pub(crate) struct Admitted {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotAdmitted {
     /// The name cannot be shown.
-    #[error("the name cannot be shown: use 1 to {MAX_NAME} characters, no control characters")]
+    #[error("the name cannot be shown: use 1 to {MAX_NAME_CHARS} characters, no control characters")]
     Name(Refusal),
     /// No ID can be made.
     #[error(transparent)]
@@ -64,7 +64,8 @@ impl Auth {
         name: Option<&str>,
         pass: Option<&str>,
     ) -> Result<Admitted, NotAdmitted> {
-        let name = name.map(|name| text::clean(name, MAX_NAME)).transpose().map_err(NotAdmitted::Name)?;
+        let name =
+            name.map(|name| text::clean(name, MAX_NAME_CHARS)).transpose().map_err(NotAdmitted::Name)?;
         let known = pass.and_then(|pass| open::<Known>(&self.keys, pass.as_bytes()).ok());
         let known = known.filter(|known| known.room == room.to_string());
         let (viewer, before) = match known {

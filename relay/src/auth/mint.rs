@@ -2,13 +2,13 @@
 
 use std::{fs, io, path::PathBuf};
 
-use shared::room::{Role, identity::Standing, text};
+use shared::room::{Role, identity::Standing, presence::MAX_NAME_CHARS, text};
 
 use super::{
     KeyError, Keys, Target,
     key::random_name,
     now, revoked,
-    token::{Claims, MAX_NAME, Seconds, sign},
+    token::{Claims, Seconds, sign},
 };
 use crate::config::{MintConfig, RevokeConfig, TokenAction, TokenConfig};
 
@@ -28,7 +28,7 @@ pub enum TokenCommandError {
         cause: io::Error,
     },
     /// The name cannot be shown.
-    #[error("--name {name:?} cannot be shown: use 1 to {MAX_NAME} characters, no control characters")]
+    #[error("--name {name:?} cannot be shown: use 1 to {MAX_NAME_CHARS} characters, no control characters")]
     Name {
         /// What was given.
         name: String,
@@ -58,10 +58,9 @@ fn make(config: &MintConfig) -> Result<(String, String), TokenCommandError> {
         // A dash in front is read as an option on command lines.
         None => format!("u{}", random_name()?).parse().map_err(|_| KeyError::Random)?,
     };
-    let name = config
-        .name
-        .as_ref()
-        .map(|name| text::clean(name, MAX_NAME).map_err(|_| TokenCommandError::Name { name: name.clone() }));
+    let name = config.name.as_ref().map(|name| {
+        text::clean(name, MAX_NAME_CHARS).map_err(|_| TokenCommandError::Name { name: name.clone() })
+    });
     let begin = now();
     let claims = Claims {
         room: config.room.to_string(),

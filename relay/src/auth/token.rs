@@ -9,15 +9,13 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use shared::{
     naming::Room,
-    room::{Identity, Role, ViewerId, identity::Standing, text},
+    room::{Identity, Role, ViewerId, identity::Standing, presence::MAX_NAME_CHARS, text},
 };
 
 use super::key::{Algorithm, Keys};
 
 /// Longest token that is looked at, in bytes.
 pub(crate) const MAX_TOKEN: usize = 4096;
-/// Longest display name, in characters.
-pub(crate) const MAX_NAME: usize = 24;
 /// How far clocks of those who make tokens may be off.
 pub(crate) const LEEWAY: Duration = Duration::from_secs(5);
 
@@ -166,9 +164,9 @@ pub(crate) fn verify(keys: &Keys, text: &[u8], now: Seconds) -> Result<Grant, To
     }
     let room: Room = claims.room.parse().map_err(|_| TokenError::Malformed("its room is no room's name"))?;
     let name = match claims.name {
-        Some(name) => text::clean(&name, MAX_NAME)
+        Some(name) => text::clean(&name, MAX_NAME_CHARS)
             .map_err(|_| TokenError::Malformed("its name cannot be shown, or has more than 24 characters"))?,
-        None => claims.sub.to_string().chars().take(MAX_NAME).collect(),
+        None => claims.sub.to_string().chars().take(MAX_NAME_CHARS).collect(),
     };
     let identity = Identity { room, viewer: claims.sub, name, role: claims.role, standing: claims.standing };
     Ok(Grant { identity, until, made: claims.iat.unwrap_or(Seconds(0)), token: claims.jti })

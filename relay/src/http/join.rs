@@ -18,13 +18,16 @@ use serde_json::json;
 use shared::naming::Room;
 
 use super::{Site, listener::Peer};
-use crate::auth::NotAdmitted;
+use crate::{
+    auth::NotAdmitted,
+    bucket::{Bucket, Rate},
+};
 
 /// Largest body, in bytes.
 pub(super) const MAX_BODY: usize = 1024;
-/// Guests that one address may bring at once; many viewers may share one.
-const BURST: f64 = 60.0;
-/// And for each of this time one more.
+/// Guests that one address may bring at once, and then one a second; many viewers may share one.
+const GUESTS: Rate = Rate { burst: 60, micros: 1_000_000 };
+/// How long one that is not remembered waits where too many are.
 const EVERY: Duration = Duration::from_secs(1);
 /// Addresses that are remembered; past it those that have not asked for a while are forgotten.
 const MAX_ADDRESSES: usize = 16_384;
@@ -40,39 +43,31 @@ pub(super) struct Wish {
 }
 
 /// How often each address asked.
-#[derive(Debug, Default)]
-pub(crate) struct Doorman(Mutex<HashMap<IpAddr, Bucket>>);
-
-#[derive(Debug, Clone, Copy)]
-struct Bucket {
-    left: f64,
-    at: Instant,
+#[derive(Debug)]
+pub(crate) struct Doorman {
+    began: Instant,
+    asked: Mutex<HashMap<IpAddr, Bucket>>,
 }
 
-impl Bucket {
-    fn filled(self, now: Instant) -> f64 {
-        let since = now.saturating_duration_since(self.at).as_secs_f64();
-        (self.left + since / EVERY.as_secs_f64()).min(BURST)
+impl Default for Doorman {
+    fn default() -> Self {
+        Self { began: Instant::now(), asked: Mutex::default() }
     }
 }
 
 impl Doorman {
     /// Whether an address may ask now; otherwise in how long.
     fn asks(&self, now: Instant, address: IpAddr) -> Result<(), Duration> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = now.saturating_duration_since(self.began).as_micros();
+        let now = u64::try_from(since).unwrap_or(u64::MAX);
+        let mut all = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MAX_ADDRESSES && !all.contains_key(&address) {
-            all.retain(|_, bucket| bucket.filled(now) < BURST);
+            all.retain(|_, bucket| !bucket.is_full(now));
             if all.len() >= MAX_ADDRESSES {
                 return Err(EVERY);
             }
         }
-        let bucket = all.entry(address).or_insert(Bucket { left: BURST, at: now });
-        let left = bucket.filled(now);
-        if left < 1.0 {
-            return Err(EVERY.mul_f64(1.0 - left));
-        }
-        *bucket = Bucket { left: left - 1.0, at: now };
-        Ok(())
+        all.entry(address).or_default().take(now, GUESTS)
     }
 }
 

@@ -134,18 +134,10 @@ impl Cache {
         }
     }
 
-    /// Lets the oldest group go, unless it is the newest too; whether it did.
-    pub(super) fn evict_older(&mut self) -> bool {
-        let oldest =
-            self.groups.first_key_value().map(|(&oldest, _)| oldest).filter(|_| self.groups.len() > 1);
-        oldest.inspect(|&oldest| self.evict(oldest)).is_some()
-    }
-
-    /// Lets all groups go.
-    pub(super) fn evict_all(&mut self) {
-        while let Some((&oldest, _)) = self.groups.first_key_value() {
-            self.evict(oldest);
-        }
+    /// Lets the oldest group go where there are more than `most`; whether it did.
+    pub(super) fn evict_beyond(&mut self, most: usize) -> bool {
+        let oldest = self.groups.first_key_value().map(|(&oldest, _)| oldest);
+        oldest.filter(|_| self.groups.len() > most).inspect(|&oldest| self.evict(oldest)).is_some()
     }
 
     fn evict(&mut self, group: GroupId) {
@@ -161,9 +153,7 @@ impl Cache {
 
     /// Lets go of the oldest groups where there are more than `most`.
     pub(super) fn keep_groups(&mut self, most: usize) {
-        while let Some((&oldest, _)) = self.groups.first_key_value().filter(|_| self.groups.len() > most) {
-            self.evict(oldest);
-        }
+        while self.evict_beyond(most) {}
     }
 
     /// Lets go of all, as after a pause; what was the largest location stays known.

@@ -15,7 +15,7 @@ use super::{
     fill::Filler,
     past::Past,
 };
-use crate::{metrics::Metrics, tasks::Tasks};
+use crate::{clock, metrics::Metrics, tasks::Tasks};
 
 /// How long a fetch waits for what the publisher told of and did not send yet.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -163,7 +163,7 @@ struct Sending {
 impl Sending {
     /// Sends a piece; gives the objects that were sent, `None` where the subscriber is gone.
     async fn send(&mut self, piece: Piece) -> Option<u64> {
-        let now = tokio::time::Instant::now().into_std();
+        let now = clock::now();
         let at = piece.location();
         let is_unknown = matches!(piece.item, FetchItem::Gap { nonexistent: false, .. });
         if is_unknown || piece.good_until.is_some_and(|until| until < now) {

@@ -20,6 +20,7 @@ use super::{
     fetches::Fetches, new_group::NewGroups, past::Past,
 };
 use crate::{
+    clock::{now, until},
     metrics::Meter,
     registry::{Seat, TrackLease},
     tasks::Tasks,
@@ -34,9 +35,9 @@ use upstream::{Flow, Renewal, renewal};
 /// Commands and words of viewers that are heard before the publisher's next item: nobody can hold up the
 /// flow by asking much.
 const TURN: u32 = 16;
-/// How often totals are told and old groups let go.
 /// Open subgroups of a track that are remembered.
 const MAX_OPEN: usize = 1024;
+/// How often totals are told and old groups let go.
 const TICK: Duration = Duration::from_secs(1);
 /// Urgency of a track that nobody asked for yet: that of a catalog.
 const UNASKED: Priority = Priority(16);
@@ -60,7 +61,6 @@ pub(crate) struct Ingest {
     /// Whether it is made here, and no part of the broadcast.
     is_local: bool,
     cache: Cache,
-    cached_bytes: usize,
     fanout: Fanout,
     meter: Meter,
     fetches: Fetches,
@@ -99,7 +99,6 @@ impl Ingest {
         tasks: Tasks,
     ) -> (Track, Self) {
         let (sender, commands) = mpsc::channel(COMMANDS);
-        context.metrics.tracks.add(1);
         let label = name.name.escape_ascii().to_string();
         let meter = Meter::new(&context.metrics, &name);
         let fanout = Fanout::new(publisher.broadcast, label.clone(), Arc::clone(meter.counters()), &context);
@@ -113,7 +112,6 @@ impl Ingest {
             is_dynamic: false,
             is_local: false,
             cache: Cache::new(context.limits.cache_bytes, context.limits.cache_age),
-            cached_bytes: 0,
             fanout,
             meter,
             fetches: Fetches::new(context.metrics.clone(), tasks),
@@ -234,6 +232,9 @@ impl Ingest {
                                 Some(Received::Done { code, reason }) => (code, reason),
                                 _ => (DoneCode::InternalError, "publisher lost".to_owned()),
                             };
+                            if code == DoneCode::TrackEnded {
+                                shelf.ended_in_order();
+                            }
                             if self.is_continued(code, shelf) {
                                 flow = Flow::Gone { code, reason };
                                 Next::Go
@@ -274,9 +275,6 @@ impl Ingest {
         if code == DoneCode::MalformedTrack || self.is_stopping() {
             return false;
         }
-        if code == DoneCode::TrackEnded {
-            shelf.ended_in_order();
-        }
         if self.following.is_none()
             && let Some(heir) = self.next_publisher(shelf)
         {
@@ -287,9 +285,6 @@ impl Ingest {
 
     /// The track is over for its viewers.
     fn over(&mut self, code: DoneCode, reason: &str, shelf: &impl Shelf) -> Next {
-        if code == DoneCode::TrackEnded {
-            shelf.ended_in_order();
-        }
         tracing::debug!(track = %self.name, %code, reason, "the track ended");
         let refusal = if code == DoneCode::MalformedTrack {
             self.fetches.give_up(ResetCode::MalformedTrack, RequestCode::MalformedTrack, reason);
@@ -560,23 +555,19 @@ impl Ingest {
         if is_spared || !self.context.pool.is_short() {
             return;
         }
-        while self.context.pool.is_short() && self.cache.evict_older() {
+        while self.context.pool.is_short() && self.cache.evict_beyond(1) {
             self.gauge_cache();
         }
         let is_unwanted = self.fanout.is_empty() && self.context.pool.is_short();
         if is_unwanted || self.context.pool.is_full() {
-            self.cache.evict_all();
+            self.cache.keep_groups(0);
             self.gauge_cache();
         }
     }
 
     fn gauge_cache(&mut self) {
         let bytes = self.cache.bytes();
-        let before = std::mem::replace(&mut self.cached_bytes, bytes);
-        self.meter.cache_bytes.set(bytes as u64);
-        let gauge = &self.context.metrics.cache_bytes;
-        gauge.add(bytes.saturating_sub(before) as u64);
-        gauge.subtract(before.saturating_sub(bytes) as u64);
+        let before = self.meter.hold(bytes);
         self.context.pool.count(before, bytes);
         self.context.metrics.objects_evicted.add(self.cache.take_evicted());
     }
@@ -593,20 +584,6 @@ impl Ingest {
 
 impl Drop for Ingest {
     fn drop(&mut self) {
-        self.context.metrics.tracks.subtract(1);
-        self.context.metrics.cache_bytes.subtract(self.cached_bytes as u64);
-        self.context.pool.count(self.cached_bytes, 0);
-    }
-}
-
-/// The time of tokio's clock, which tests can stop.
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
-}
-
-async fn until(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
-        None => std::future::pending().await,
+        self.context.pool.count(self.meter.hold(0), 0);
     }
 }

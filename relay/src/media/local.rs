@@ -1,10 +1,7 @@
 //! A track that is made here, with the same cache and the same fan-out as media. Whoever makes it owns it, and
 //! calls it: it has no task of its own.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use shared::{
     event::BroadcastId,
@@ -13,6 +10,7 @@ use shared::{
 
 use super::{Command, Context, cache::Cache, fanout::Fanout, fetches::Fetches};
 use crate::{
+    clock::now,
     metrics::{Meter, Metrics},
     registry::Seat,
     tasks::Tasks,
@@ -37,7 +35,6 @@ pub(crate) struct Local {
     fanout: Fanout,
     fetches: Fetches,
     ok: SubscribeOk,
-    cached_bytes: usize,
     stuck: Option<Duration>,
     meter: Meter,
     metrics: Arc<Metrics>,
@@ -48,7 +45,6 @@ impl Local {
     pub(crate) fn new(track: &TrackName, held: Held, context: &Context, tasks: Tasks) -> Self {
         let meter = Meter::new(&context.metrics, track);
         let label = track.name.escape_ascii().to_string();
-        context.metrics.tracks.add(1);
         Self {
             cache: Cache::from_the_start(held.bytes, held.age),
             held,
@@ -56,7 +52,6 @@ impl Local {
             fanout: Fanout::new(BroadcastId(0), label, Arc::clone(meter.counters()), context),
             fetches: Fetches::new(Arc::clone(&context.metrics), tasks),
             ok: SubscribeOk::default(),
-            cached_bytes: 0,
             stuck: context.limits.stuck,
             meter,
             metrics: Arc::clone(&context.metrics),
@@ -130,11 +125,7 @@ impl Local {
     }
 
     fn gauge(&mut self) {
-        let bytes = self.cache.bytes();
-        self.meter.cache_bytes.set(bytes as u64);
-        let before = std::mem::replace(&mut self.cached_bytes, bytes);
-        self.metrics.cache_bytes.add(bytes.saturating_sub(before) as u64);
-        self.metrics.cache_bytes.subtract(before.saturating_sub(bytes) as u64);
+        self.meter.hold(self.cache.bytes());
         self.metrics.objects_evicted.add(self.cache.take_evicted());
     }
 }
@@ -142,12 +133,5 @@ impl Local {
 impl Drop for Local {
     fn drop(&mut self) {
         self.fanout.done(DoneCode::SubscriptionEnded, "the room is closed");
-        self.metrics.tracks.subtract(1);
-        self.metrics.cache_bytes.subtract(self.cached_bytes as u64);
     }
-}
-
-/// The time of tokio's clock, which tests can stop.
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }

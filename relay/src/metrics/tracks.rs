@@ -131,6 +131,7 @@ pub(crate) struct Meter {
 impl Meter {
     /// Enters a track.
     pub(crate) fn new(metrics: &Arc<Metrics>, track: &TrackName) -> Self {
+        metrics.tracks.add(1);
         let counters = Arc::new(TrackCounters::new(track));
         let mut open = metrics.book.lock();
         let id = open.next;
@@ -139,6 +140,15 @@ impl Meter {
         open.ledger.enroll(&counters.label);
         drop(open);
         Self { id, counters, metrics: Arc::clone(metrics) }
+    }
+
+    /// The track's cache holds so many bytes now; gives how many it held before.
+    pub(crate) fn hold(&self, bytes: usize) -> usize {
+        let (before, now) = (self.cache_bytes.value(), bytes as u64);
+        self.cache_bytes.set(now);
+        self.metrics.cache_bytes.add(now.saturating_sub(before));
+        self.metrics.cache_bytes.subtract(before.saturating_sub(now));
+        usize::try_from(before).unwrap_or(usize::MAX)
     }
 
     /// The counters, to share.
@@ -156,6 +166,8 @@ impl Deref for Meter {
 
 impl Drop for Meter {
     fn drop(&mut self) {
+        self.hold(0);
+        self.metrics.tracks.subtract(1);
         let mut open = self.metrics.book.lock();
         open.ledger.enter(self.id, &self.counters.label, self.counters.totals());
         open.ledger.seen.remove(&self.id);

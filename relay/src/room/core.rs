@@ -7,13 +7,10 @@ use shared::{
     event::SessionId,
     media::Timestamp,
     room::{
-        Delta, Identity, MessageId, Refusal, Reply, Role, Say, SayId, Saying, Snapshot, Speaker, ViewerId,
-        Wall, chat as chats, danmaku as bullets, desk,
+        Identity, MessageId, Refusal, Reply, Role, Say, SayId, Saying, Snapshot, Speaker, ViewerId, Wall,
+        chat as chats, danmaku as bullets, desk,
         identity::Standing,
-        mode::Reach,
-        polls::{self, PollId},
         presence::{MAX_NAME_CHARS, Raised},
-        products::ProductId,
         questions::{QuestionId, Stage},
         reactions::Tally,
         say::You,
@@ -25,15 +22,13 @@ use super::{
     chat::Chat,
     danmaku,
     feed::{Feeds, json},
-    limits::{Class, Shared},
-    moderation::{self, Held, Moderation, Words, outranks},
-    notice,
+    limits::{self, Class, Shared},
+    moderation::{self, Held, Moderation, Words},
     once::Outcome,
     pace::Pace,
     people::{Full, People},
     polls::Polls,
     presence::Attendance,
-    products,
     questions::Questions,
     reactions::Reactions,
 };
@@ -433,7 +428,7 @@ impl Room {
 
     fn apply(&mut self, now: Wall, by: &By, class: Class, say: Say) -> Result<Done, Refusal> {
         let role = by.who.role;
-        if by_moderators(&say) {
+        if limits::is_of_moderators(&say) {
             if !role.moderates() {
                 return Err(Refusal::NotAllowed);
             }
@@ -541,7 +536,7 @@ impl Room {
         if self.moderation.holds(by.who.role) {
             return self.hold(now, by, text, Held::Chat(draft));
         }
-        let (message, media) = (self.next(now), plausible(now, draft.media));
+        let (message, media) = (self.next(), plausible(now, draft.media));
         let message = chat::message(now, MessageId(message), by.who.clone(), (text, quoted, media));
         let id = message.message;
         let detail = self.chat.show(now, message, &mut self.feeds);
@@ -552,14 +547,14 @@ impl Room {
         if self.moderation.holds(by.who.role) {
             return self.hold(now, by, text, Held::Danmaku(draft));
         }
-        let (message, media) = (MessageId(self.next(now)), plausible(now, draft.media));
+        let (message, media) = (MessageId(self.next()), plausible(now, draft.media));
         let bullet = (&draft, text, media);
         let detail = danmaku::show(now, message, by.who.clone(), bullet, &mut self.feeds);
         Ok(Done::message(message, media, detail))
     }
 
     fn hold(&mut self, now: Wall, by: &By, text: String, held: Held) -> Result<Done, Refusal> {
-        let message = MessageId(self.next(now));
+        let message = MessageId(self.next());
         let waiting = moderation::waiting(now, message, by.who.clone(), text);
         self.moderation.hold(waiting.clone(), held)?;
         self.feeds.tell_desk(now, desk::Delta::Waiting(waiting));
@@ -567,7 +562,7 @@ impl Room {
     }
 
     fn ask(&mut self, now: Wall, by: &By, text: String) -> Result<Done, Refusal> {
-        let question = QuestionId(self.next(now));
+        let question = QuestionId(self.next());
         let is_held = self.moderation.holds_questions(by.who.role);
         let stage = if is_held { Stage::Asked } else { Stage::Approved };
         let detail = json(&shared::room::questions::Draft { text: text.clone() });
@@ -579,7 +574,7 @@ impl Room {
     }
 
     /// A number that no message, question, poll or product had before, also over a restart.
-    fn next(&mut self, _now: Wall) -> u64 {
+    fn next(&mut self) -> u64 {
         self.number += 1;
         self.number
     }
@@ -613,31 +608,6 @@ fn parse(role: Role, bytes: &[u8]) -> Result<Saying, (Option<SayId>, Refusal)> {
 /// A place in the broadcast, unless it is in a future that no clock explains.
 fn plausible(now: Wall, media: Option<Timestamp>) -> Option<Timestamp> {
     media.filter(|media| media.0 <= now.0.saturating_mul(1_000).saturating_add(AHEAD))
-}
-
-/// Whether only hosts and moderators may say it.
-fn by_moderators(say: &Say) -> bool {
-    match say {
-        Say::Chat(_)
-        | Say::Danmaku(_)
-        | Say::React(_)
-        | Say::Ask(_)
-        | Say::Upvote(_)
-        | Say::Vote(_)
-        | Say::Hand(_)
-        | Say::Rename(_) => false,
-        Say::Delete(_)
-        | Say::Mute(_)
-        | Say::Ban(_)
-        | Say::Unban(_)
-        | Say::Mode(_)
-        | Say::Approve(_)
-        | Say::Question(_)
-        | Say::Poll(_)
-        | Say::Product(_)
-        | Say::Notice(_)
-        | Say::LowerHands(_) => true,
-    }
 }
 
 /// The `kind` of a saying.

@@ -3,9 +3,12 @@
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr},
+    time::Duration,
 };
 
 use shared::room::{Refusal, Role, Say, Wall};
+
+use crate::bucket::{Bucket, Rate};
 
 /// Addresses that are watched at one time. Past it those that were quiet are forgotten; where none was, new ones
 /// share one allowance.
@@ -14,13 +17,6 @@ const MAX_ADDRESSES: usize = 10_000;
 const ROOM_BURST: f64 = 1_000.0;
 /// What it takes steadily, in messages a second.
 const ROOM_STEADY: f64 = 500.0;
-
-/// A burst, then one each so many microseconds.
-#[derive(Debug, Clone, Copy)]
-struct Rate {
-    burst: u64,
-    micros: u64,
-}
 
 /// All that a viewer sends, whatever it is: past it nothing is even read.
 const ATTENTION: Rate = Rate { burst: 200, micros: 10_000 };
@@ -71,6 +67,11 @@ impl Sort {
             Self::Small => Rate { burst: 20, micros: 500_000 },
         }
     }
+}
+
+/// Whether only hosts and moderators may say it.
+pub(super) fn is_of_moderators(say: &Say) -> bool {
+    Sort::of(say).is_none()
 }
 
 /// Who goes first where the room is full. The order is that in which they are dropped.
@@ -124,32 +125,8 @@ impl Class {
     }
 }
 
-/// An allowance that fills again with time.
-#[derive(Debug, Clone, Copy, Default)]
-struct Bucket {
-    /// When it is full again, in microseconds.
-    full_at: u64,
-}
-
-impl Bucket {
-    /// Takes one; otherwise the seconds until there is one.
-    fn take(&mut self, now: Wall, rate: Rate) -> Result<(), f64> {
-        let now = now.0.saturating_mul(1_000);
-        // A clock that was set back costs no more than an empty bucket.
-        let full_at = self.full_at.clamp(now, now.saturating_add(rate.micros.saturating_mul(rate.burst)));
-        let spare = rate.micros.saturating_mul(rate.burst.saturating_sub(1));
-        let wait = (full_at - now).saturating_sub(spare);
-        if wait > 0 {
-            #[expect(clippy::cast_precision_loss, reason = "a wait is short")]
-            return Err(wait as f64 / 1e6);
-        }
-        self.full_at = full_at.saturating_add(rate.micros);
-        Ok(())
-    }
-
-    fn is_full(&self, now: Wall) -> bool {
-        self.full_at <= now.0.saturating_mul(1_000)
-    }
+fn micros(now: Wall) -> u64 {
+    now.0.saturating_mul(1_000)
 }
 
 /// One viewer's allowances.
@@ -167,7 +144,7 @@ impl Personal {
     /// Whether what it sends is read at all.
     pub(super) fn is_heard(&mut self, now: Wall, role: Role) -> bool {
         let rate = if role.moderates() { ATTENTION_OF_MODERATORS } else { ATTENTION };
-        self.attention.take(now, rate).is_ok()
+        self.attention.take(micros(now), rate).is_ok()
     }
 
     /// Takes a saying off its allowance, unless its role is exempt.
@@ -180,7 +157,8 @@ impl Personal {
             Sort::Like => &mut self.like,
             Sort::Small => &mut self.small,
         };
-        bucket.take(now, sort.rate()).map_err(|seconds| Refusal::TooFast { seconds })
+        let wait = |wait: Duration| Refusal::TooFast { seconds: wait.as_secs_f64() };
+        bucket.take(micros(now), sort.rate()).map_err(wait)
     }
 }
 
@@ -204,12 +182,12 @@ impl Shared {
     pub(super) fn is_heard(&mut self, now: Wall, address: IpAddr) -> bool {
         let address = network(address);
         if !self.addresses.contains_key(&address) && self.addresses.len() >= MAX_ADDRESSES {
-            self.addresses.retain(|_, bucket| !bucket.is_full(now));
+            self.addresses.retain(|_, bucket| !bucket.is_full(micros(now)));
             if self.addresses.len() >= MAX_ADDRESSES {
-                return self.others.take(now, ADDRESS).is_ok();
+                return self.others.take(micros(now), ADDRESS).is_ok();
             }
         }
-        self.addresses.entry(address).or_default().take(now, ADDRESS).is_ok()
+        self.addresses.entry(address).or_default().take(micros(now), ADDRESS).is_ok()
     }
 
     /// Takes a saying off the room's allowance.

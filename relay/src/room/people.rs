@@ -55,6 +55,23 @@ pub(super) struct Viewer {
     left_at: Option<Wall>,
 }
 
+impl Viewer {
+    /// One of whom nothing is known yet, and who is not there.
+    fn new(now: Wall, name: String, role: Role) -> Self {
+        Self {
+            name,
+            role,
+            is_renamed: false,
+            sessions: Vec::new(),
+            addresses: Vec::new(),
+            limits: limits::Personal::default(),
+            answered: Answered::default(),
+            spoke_at: None,
+            left_at: Some(now),
+        }
+    }
+}
+
 /// Why somebody is not let in.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Full;
@@ -89,17 +106,10 @@ impl People {
         if self.viewers.len() >= MAX_VIEWERS && !self.viewers.contains_key(&who.viewer) {
             self.forget_oldest();
         }
-        let viewer = self.viewers.entry(who.viewer.clone()).or_insert_with(|| Viewer {
-            name: who.name.clone(),
-            role: who.role,
-            is_renamed: false,
-            sessions: Vec::new(),
-            addresses: Vec::new(),
-            limits: limits::Personal::default(),
-            answered: Answered::default(),
-            spoke_at: None,
-            left_at: Some(now),
-        });
+        let viewer = self
+            .viewers
+            .entry(who.viewer.clone())
+            .or_insert_with(|| Viewer::new(now, who.name.clone(), who.role));
         if viewer.sessions.len() >= MAX_EACH {
             return Err(Full);
         }
@@ -224,17 +234,9 @@ impl People {
         if self.viewers.len() >= MAX_VIEWERS && !self.viewers.contains_key(&from.viewer) {
             return;
         }
-        self.viewers.entry(from.viewer.clone()).or_insert_with(|| Viewer {
-            name: from.name.clone(),
-            role: from.role,
-            is_renamed: false,
-            sessions: Vec::new(),
-            addresses: Vec::new(),
-            limits: limits::Personal::default(),
-            answered: Answered::default(),
-            spoke_at: None,
-            left_at: Some(now),
-        });
+        self.viewers
+            .entry(from.viewer.clone())
+            .or_insert_with(|| Viewer::new(now, from.name.clone(), from.role));
         self.remember(&from.viewer, id, message.map_or(Outcome::Accepted, Outcome::Message));
     }
 

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     net::IpAddr,
     sync::{Arc, Weak},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
@@ -17,13 +17,11 @@ use shared::{
     naming::{self, Feed},
     room::{Identity, Wall},
 };
-use tokio::{
-    sync::mpsc,
-    time::{Instant, MissedTickBehavior},
-};
+use tokio::{sync::mpsc, time::MissedTickBehavior};
 
 use super::{Input, Output, Place, Publication, Room, rooms::Rooms};
 use crate::{
+    clock::{self, until},
     media::{Command, Context, Held, Local},
     metrics::Counted,
     tasks::Tasks,
@@ -62,11 +60,11 @@ struct Clock {
 impl Clock {
     fn start() -> Self {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { wall: u64::try_from(wall.as_millis()).unwrap_or(u64::MAX), since: Instant::now() }
+        Self { wall: u64::try_from(wall.as_millis()).unwrap_or(u64::MAX), since: clock::now() }
     }
 
     fn now(&self) -> Wall {
-        let elapsed = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let elapsed = u64::try_from(clock::now().duration_since(self.since).as_millis()).unwrap_or(u64::MAX);
         Wall(self.wall.saturating_add(elapsed))
     }
 
@@ -355,11 +353,4 @@ fn datagram(object: Object) -> Item {
 
 fn end(group: GroupId) -> Item {
     Item::End { group, subgroup: SubgroupId(0), end: SubgroupEnd::Finished }
-}
-
-async fn until(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at).await,
-        None => std::future::pending().await,
-    }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{MessageId, Speaker, ViewerId, Wall, questions::Question};
+use super::{MessageId, Speaker, ViewerId, Wall, questions::Question, state::put};
 
 /// Messages that may wait for approval.
 pub const MAX_WAITING: usize = 200;
@@ -108,10 +108,7 @@ impl Snapshot {
             Delta::Waiting(message) => self.waiting.push(message),
             Delta::Decided(gone) => self.waiting.retain(|message| message.message != gone),
             Delta::Question(question) => {
-                match self.questions.iter_mut().find(|known| known.question == question.question) {
-                    Some(known) => *known = question,
-                    None => self.questions.push(question),
-                }
+                put(&mut self.questions, question, |one, other| one.question == other.question);
             }
             Delta::QuestionGone(gone) => self.questions.retain(|question| question.question != gone),
             Delta::Muted(muted) => self.muted = muted,

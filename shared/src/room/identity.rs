@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::naming::Room;
+use crate::naming::{Room, is_plain};
 
 /// What somebody may do in a room. The order is that of their rights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -39,8 +39,7 @@ impl FromStr for ViewerId {
     type Err = BadViewerId;
 
     fn from_str(text: &str) -> Result<Self, BadViewerId> {
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-        if (1..=64).contains(&text.len()) && text.bytes().all(fits) {
+        if is_plain(text) {
             Ok(Self(text.to_owned()))
         } else {
             Err(BadViewerId(text.chars().take(80).collect()))

@@ -83,7 +83,7 @@ impl Snapshot {
 }
 
 /// Puts `item` where the same one is, else at the end.
-fn put<T>(all: &mut Vec<T>, item: T, is_same: impl Fn(&T, &T) -> bool) {
+pub(super) fn put<T>(all: &mut Vec<T>, item: T, is_same: impl Fn(&T, &T) -> bool) {
     match all.iter_mut().find(|known| is_same(known, &item)) {
         Some(known) => *known = item,
         None => all.push(item),

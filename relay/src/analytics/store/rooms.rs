@@ -20,7 +20,11 @@ use shared::{
 };
 use tokio::sync::oneshot;
 
-use super::{FILE, StoreError, micros, room_row, signed};
+use super::{
+    FILE, StoreError,
+    backlog::{Backlog, Rules},
+    micros, room_row, signed,
+};
 use crate::{
     analytics::recorder::now,
     metrics::Metrics,
@@ -33,8 +37,6 @@ const CAPACITY: usize = 32_768;
 const MAX_PENDING: usize = 65_536;
 /// How long something may wait for its commit.
 const COMMIT_AFTER: Duration = Duration::from_millis(250);
-/// How long to wait after a failure.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// For how long before a restart sayings are not applied again, in microseconds.
 const REMEMBERED: u64 = 10 * 60 * 1_000_000;
 /// Of those the newest so many.
@@ -78,13 +80,8 @@ impl Rooms {
     pub(crate) fn open(folder: &Path, metrics: Arc<Metrics>) -> Result<(Self, Keeping), StoreError> {
         let connection = connect(folder)?;
         let (inputs, received) = sync_channel(CAPACITY);
-        let queue = Queue {
-            connection,
-            pending: VecDeque::new(),
-            states: BTreeMap::new(),
-            metrics: Arc::clone(&metrics),
-            has_failed: false,
-        };
+        let queue =
+            Queue { connection, pending: Backlog::new(RULES, Arc::clone(&metrics)), states: BTreeMap::new() };
         let thread = std::thread::spawn(move || queue.run(&received));
         let keeping = Keeping { thread, inputs: inputs.clone() };
         Ok((Self { inputs, folder: folder.to_owned(), metrics }, keeping))
@@ -136,13 +133,18 @@ fn connect(folder: &Path) -> Result<Connection, StoreError> {
     open().map_err(|cause| failed(folder, cause))
 }
 
+const RULES: Rules = Rules {
+    most: MAX_PENDING,
+    commit_after: COMMIT_AFTER,
+    lost: |metrics| &metrics.room_lost,
+    what: "what rooms keep",
+};
+
 struct Queue {
     connection: Connection,
-    pending: VecDeque<(Room, Kept)>,
+    pending: Backlog<(Room, Kept)>,
     /// Only the newest of each room counts. Bounded by the number of rooms.
     states: BTreeMap<Room, Bytes>,
-    metrics: Arc<Metrics>,
-    has_failed: bool,
 }
 
 impl Queue {
@@ -164,7 +166,7 @@ impl Queue {
             }
         }
         self.commit();
-        self.metrics.room_lost.add(self.pending.len() as u64);
+        self.pending.give_up();
     }
 
     fn take(&mut self, room: Room, kept: Kept) {
@@ -172,34 +174,20 @@ impl Queue {
             self.states.insert(room, state);
             return;
         }
-        self.pending.push_back((room, kept));
-        if self.pending.len() > MAX_PENDING {
-            self.pending.pop_front();
-            self.metrics.room_lost.add(1);
-        }
+        self.pending.push((room, kept));
     }
 
     /// Writes what waits, all or nothing; gives the time until the next commit.
     fn commit(&mut self) -> Duration {
-        if self.pending.is_empty() && self.states.is_empty() {
+        let Self { connection, pending, states } = self;
+        if pending.is_empty() && states.is_empty() {
             return COMMIT_AFTER;
         }
-        match write(&mut self.connection, &self.pending, &self.states) {
-            Ok(()) => {
-                self.pending.clear();
-                self.states.clear();
-                if std::mem::take(&mut self.has_failed) {
-                    tracing::info!("what rooms keep can be written again");
-                }
-                COMMIT_AFTER
-            }
-            Err(error) => {
-                if !std::mem::replace(&mut self.has_failed, true) {
-                    tracing::warn!(%error, waiting = self.pending.len(), "cannot write what rooms keep: trying on");
-                }
-                RETRY_AFTER
-            }
+        let (is_written, next) = pending.commit(|pending| write(connection, pending, states));
+        if is_written {
+            states.clear();
         }
+        next
     }
 }
 

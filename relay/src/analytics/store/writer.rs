@@ -2,7 +2,6 @@
 //! be written for the next try, up to a bound.
 
 use std::{
-    collections::VecDeque,
     sync::{
         Arc,
         mpsc::{Receiver, RecvTimeoutError, SyncSender},
@@ -13,15 +12,16 @@ use std::{
 
 use shared::event::Event;
 
-use super::Store;
+use super::{
+    Store,
+    backlog::{Backlog, Rules},
+};
 use crate::{analytics::recorder::now, metrics::Metrics};
 
 /// How long an event may wait for its commit.
 const COMMIT_AFTER: Duration = Duration::from_millis(500);
 /// How long events gather before the thread takes them. The recorder holds what comes in such a time.
 const GATHER: Duration = Duration::from_millis(50);
-/// How long to wait after a failure.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// Events that wait for a commit. Past it the oldest are lost and counted.
 const MAX_PENDING: usize = 16_384;
 
@@ -49,7 +49,7 @@ impl Writer {
         sender: SyncSender<Input>,
         metrics: Arc<Metrics>,
     ) -> std::io::Result<Self> {
-        let queue = Queue { store, pending: VecDeque::new(), metrics, has_failed: false };
+        let queue = Queue { store, pending: Backlog::new(RULES, metrics) };
         let thread =
             std::thread::Builder::new().name("store".to_owned()).spawn(move || queue.run(&inputs))?;
         Ok(Self { thread, inputs: sender })
@@ -63,11 +63,16 @@ impl Writer {
     }
 }
 
+const RULES: Rules = Rules {
+    most: MAX_PENDING,
+    commit_after: COMMIT_AFTER,
+    lost: |metrics| &metrics.analytics_lost,
+    what: "the records",
+};
+
 struct Queue {
     store: Store,
-    pending: VecDeque<Event>,
-    metrics: Arc<Metrics>,
-    has_failed: bool,
+    pending: Backlog<Event>,
 }
 
 impl Queue {
@@ -76,13 +81,13 @@ impl Queue {
         loop {
             match inputs.recv_timeout(commit_at.saturating_duration_since(Instant::now())) {
                 Ok(Input::Event(event)) => {
-                    self.take(event);
+                    self.pending.push(event);
                     // One wake-up for all that comes in a while, not one for each.
                     std::thread::sleep(GATHER);
                     let mut waiting = inputs.try_iter();
                     let is_over = waiting.any(|input| match input {
                         Input::Event(event) => {
-                            self.take(event);
+                            self.pending.push(event);
                             false
                         }
                         Input::Stop => true,
@@ -99,37 +104,16 @@ impl Queue {
             }
         }
         self.commit();
-        self.metrics.analytics_lost.add(self.pending.len() as u64);
+        self.pending.give_up();
         if let Err(error) = self.store.end(now()) {
             tracing::warn!(%error, "cannot close the records in order: the next start does it");
         }
     }
 
-    fn take(&mut self, event: Event) {
-        self.pending.push_back(event);
-        if self.pending.len() > MAX_PENDING {
-            self.pending.pop_front();
-            self.metrics.analytics_lost.add(1);
-        }
-    }
-
     /// Writes what waits; gives the time until the next commit.
     fn commit(&mut self) -> Duration {
-        match self.store.write(&self.pending, now()) {
-            Ok(()) => {
-                self.pending.clear();
-                if std::mem::take(&mut self.has_failed) {
-                    tracing::info!("the records can be written again");
-                }
-                COMMIT_AFTER
-            }
-            Err(error) => {
-                if !std::mem::replace(&mut self.has_failed, true) {
-                    tracing::warn!(%error, waiting = self.pending.len(), "cannot write the records: trying on");
-                }
-                RETRY_AFTER
-            }
-        }
+        let Self { store, pending } = self;
+        pending.commit(|events| store.write(events, now())).1
     }
 }
 
@@ -143,7 +127,7 @@ mod tests {
     };
 
     use super::{
-        super::{FILE, read},
+        super::{FILE, backlog::RETRY_AFTER, read},
         *,
     };
 
@@ -157,13 +141,12 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(folder.path(), Timestamp(1)).expect("a store");
         let metrics = Arc::new(Metrics::default());
-        let mut queue =
-            Queue { store, pending: VecDeque::new(), metrics: Arc::clone(&metrics), has_failed: false };
+        let mut queue = Queue { store, pending: Backlog::new(RULES, Arc::clone(&metrics)) };
         let other = Connection::open(folder.path().join(FILE)).expect("opened");
         other.execute_batch("BEGIN EXCLUSIVE").expect("locked");
-        queue.take(session(0));
+        queue.pending.push(session(0));
         assert_eq!(queue.commit(), RETRY_AFTER);
-        (1..MAX_PENDING + 3).for_each(|number| queue.take(session(number)));
+        (1..MAX_PENDING + 3).for_each(|number| queue.pending.push(session(number)));
         let lost = |text: String| {
             text.lines().find(|line| line.starts_with("relay_analytics_lost")).map(str::to_owned)
         };

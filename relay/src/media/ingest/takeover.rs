@@ -14,9 +14,10 @@ use shared::{
 
 use super::{
     super::{Heir, Keep, cache::Cache, new_group::NewGroups, past::Past},
-    Ingest, now, until,
+    Ingest,
     upstream::Flow,
 };
+use crate::clock::{now, until};
 
 /// How long a publisher that is to go on with a track may take for its answer.
 const ANSWER: Duration = Duration::from_secs(2);

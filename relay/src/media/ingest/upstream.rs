@@ -10,9 +10,12 @@ use tokio::sync::mpsc;
 
 use super::{
     super::{Command, Heir, Keep, Shelf, Unwatched, past::Past},
-    Ingest, Seam, now, until,
+    Ingest, Seam,
 };
-use crate::registry::TrackLease;
+use crate::{
+    clock::{now, until},
+    registry::TrackLease,
+};
 
 /// Requests that may wait for the publisher's answer. Past it further ones are refused.
 const MAX_WAITING: usize = 1024;

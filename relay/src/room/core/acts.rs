@@ -1,6 +1,21 @@
 //! What hosts and moderators do in a room.
 
-use super::*;
+use shared::room::{
+    Delta, MessageId, Refusal, Say, Speaker, ViewerId, Wall, chat as chats, desk,
+    mode::Reach,
+    polls::{self, PollId},
+    products::ProductId,
+};
+
+use super::{
+    super::{
+        Ban, Kept, Said, chat, danmaku,
+        feed::json,
+        moderation::{Held, outranks},
+        notice, products,
+    },
+    By, Done, Output, Room, kind, plausible,
+};
 
 impl Room {
     /// What hosts and moderators do.
@@ -64,7 +79,7 @@ impl Room {
                 Ok(Done::about(poll.0))
             }
             Say::Product(act) => {
-                let new = ProductId(self.next(now));
+                let new = ProductId(self.next());
                 let media = match &act {
                     shared::room::products::Act::Pin(pin) => plausible(now, pin.media),
                     _ => None,
@@ -94,7 +109,7 @@ impl Room {
     }
 
     /// The name of somebody whom another one may act on.
-    pub(super) fn target(&self, by: &Speaker, viewer: &ViewerId) -> Result<String, Refusal> {
+    fn target(&self, by: &Speaker, viewer: &ViewerId) -> Result<String, Refusal> {
         let known = self.people.viewer(viewer);
         if by.viewer == *viewer {
             return Err(Refusal::NotAllowed);
@@ -103,13 +118,7 @@ impl Room {
         Ok(known.map_or_else(|| viewer.to_string(), |known| known.name.clone()))
     }
 
-    pub(super) fn ban(
-        &mut self,
-        now: Wall,
-        by: &Speaker,
-        viewer: ViewerId,
-        reach: Reach,
-    ) -> Result<Done, Refusal> {
+    fn ban(&mut self, now: Wall, by: &Speaker, viewer: ViewerId, reach: Reach) -> Result<Done, Refusal> {
         let name = self.target(by, &viewer)?;
         let addresses = match reach {
             Reach::Viewer => Vec::new(),
@@ -143,25 +152,20 @@ impl Room {
         Ok(Done::default())
     }
 
-    pub(super) fn tell_bans(&mut self, now: Wall) {
+    fn tell_bans(&mut self, now: Wall) {
         self.feeds.tell_desk(now, desk::Delta::Banned(self.moderation.banned()));
         self.feeds.put(Output::Banned(self.moderation.bans()));
     }
 
     /// Decides on a message that waits. One that is shown gets the number and the time of now.
-    pub(super) fn approve(
-        &mut self,
-        now: Wall,
-        by: &Speaker,
-        approve: chats::Approve,
-    ) -> Result<Done, Refusal> {
+    fn approve(&mut self, now: Wall, by: &Speaker, approve: chats::Approve) -> Result<Done, Refusal> {
         let (waiting, held) = self.moderation.release(approve.message).ok_or(Refusal::Unknown)?;
         self.feeds.tell_desk(now, desk::Delta::Decided(approve.message));
         let (author, text) = (waiting.from, waiting.text);
         let (to, act) = (author.viewer.clone(), format!("{:?}: {text}", approve.verdict));
         let mut done = Done::about(approve.message.0);
         if approve.verdict == chats::Verdict::Show {
-            let id = MessageId(self.next(now));
+            let id = MessageId(self.next());
             let detail = match held {
                 Held::Chat(draft) => {
                     // What it answers may be gone meanwhile.
@@ -186,13 +190,13 @@ impl Room {
         Ok(done)
     }
 
-    pub(super) fn poll_act(&mut self, now: Wall, act: polls::Act) -> Result<(PollId, String), Refusal> {
+    fn poll_act(&mut self, now: Wall, act: polls::Act) -> Result<(PollId, String), Refusal> {
         match act {
             polls::Act::Open(draft) => {
                 if !self.moderation.mode().features.polls {
                     return Err(Refusal::Off);
                 }
-                let poll = PollId(self.next(now));
+                let poll = PollId(self.next());
                 let what = format!("open: {}", draft.question.trim());
                 self.polls.open(now, poll, &draft, &mut self.feeds)?;
                 Ok((poll, what))

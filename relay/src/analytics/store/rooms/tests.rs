@@ -193,20 +193,15 @@ fn records_that_cannot_be_written_are_kept_for_the_next_try_and_the_oldest_past_
     let connection = connect(folder.path()).expect("opened");
     connection.busy_timeout(Duration::ZERO).expect("set");
     let metrics = Arc::new(Metrics::default());
-    let mut queue = Queue {
-        connection,
-        pending: VecDeque::new(),
-        states: BTreeMap::new(),
-        metrics: Arc::clone(&metrics),
-        has_failed: false,
-    };
+    let mut queue =
+        Queue { connection, pending: Backlog::new(RULES, Arc::clone(&metrics)), states: BTreeMap::new() };
     let other = Connection::open(folder.path().join(FILE)).expect("opened");
     other.execute_batch("BEGIN EXCLUSIVE").expect("locked");
     for message in 0..MAX_PENDING as u64 + 3 {
         queue.take(room(), Kept::Deleted(MessageId(message)));
     }
     queue.take(room(), Kept::State(Bytes::from_static(b"{}")));
-    assert_eq!(queue.commit(), RETRY_AFTER);
+    assert_eq!(queue.commit(), super::super::backlog::RETRY_AFTER);
     assert_eq!((queue.pending.len(), queue.states.len()), (MAX_PENDING, 1));
     assert!(metrics.to_text().contains("relay_room_records_lost_total 3\n"));
     other.execute_batch("ROLLBACK").expect("let go");
