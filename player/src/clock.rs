@@ -1,4 +1,4 @@
-//! The time of day that never steps back.
+//! The time of day that never steps back; waiting for a moment.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -34,4 +34,12 @@ impl Clock {
 
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Sleeps until a moment, or for ever.
+pub(crate) async fn until(moment: Option<impl Into<tokio::time::Instant>>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment.into()).await,
+        None => std::future::pending().await,
+    }
 }

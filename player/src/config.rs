@@ -220,13 +220,8 @@ impl Command {
 
 impl Config {
     fn resolve(cli: Cli) -> Result<Self, ConfigError> {
-        let file = match &cli.config {
-            Some(path) => File::read(path).map_err(|error| ConfigError(format!("{error:#}")))?,
-            None => File::default(),
-        };
-        let required = |name: &str, value: Option<String>| {
-            value.ok_or_else(|| ConfigError(format!("--{name} is missing: see player --help")))
-        };
+        let file = File::given(cli.config.as_deref())?;
+        let required = |name, value| required(name, value, "player");
         let relay = required("relay", cli.relay.or(file.relay))?;
         let room = required("room", cli.room.or(file.room))?;
         let config = Self {
@@ -266,7 +261,19 @@ impl Config {
     }
 }
 
+fn required(name: &str, value: Option<String>, program: &str) -> Result<String, ConfigError> {
+    value.ok_or_else(|| ConfigError(format!("--{name} is missing: see {program} --help")))
+}
+
 impl File {
+    /// The file that the command line names, where it names one.
+    fn given(path: Option<&std::path::Path>) -> Result<Self, ConfigError> {
+        match path {
+            Some(path) => Self::read(path).map_err(|error| ConfigError(format!("{error:#}"))),
+            None => Ok(Self::default()),
+        }
+    }
+
     fn read(path: &std::path::Path) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("--config: {} cannot be read", path.display()))?;

@@ -14,7 +14,6 @@ use std::{
 
 use anyhow::bail;
 use bytes::Bytes;
-use ring::rand::{SecureRandom as _, SystemRandom};
 use shared::{
     moqt::{
         Filter, GroupId, Item, Object, ObjectId, Priority, Properties, PublishOffer, Refused, Session,
@@ -30,13 +29,12 @@ use shared::{
     },
     transport::Route,
 };
-use tokio::{
-    sync::mpsc,
-    time::{sleep, sleep_until},
-};
+use tokio::{sync::mpsc, time::sleep};
 
 use crate::{
+    clock::until,
     config::chat::Config,
+    random,
     session::{Backoff, is_about_access, reach},
 };
 use ears::{Ears, Over, payload_of};
@@ -329,16 +327,7 @@ impl From<Refused> for Failed {
 
 /// A random number of 53 bits.
 fn first_id() -> SayId {
-    let mut bytes = [0; 8];
-    SystemRandom::new().fill(&mut bytes).expect("the system gives random numbers");
-    SayId(u64::from_be_bytes(bytes) >> 11)
-}
-
-async fn until(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => sleep_until(moment.into()).await,
-        None => std::future::pending().await,
-    }
+    SayId(random::unguessable() >> 11)
 }
 
 /// Why something was not applied, in words for a person.

@@ -25,7 +25,6 @@ mod jitter;
 pub mod pipeline;
 mod playback;
 mod playhead;
-#[cfg(test)]
 mod random;
 mod rendition;
 mod session;

@@ -22,7 +22,7 @@ use tokio::{
 };
 
 use crate::{
-    clock::Clock,
+    clock::{Clock, until},
     config::{Config, DisplayKind, Patience, StatsFormat},
     decode,
     display::{self, Display, Reporter, Viewer, file::Recorder},
@@ -167,14 +167,8 @@ fn print(format: Option<StatsFormat>, report: &crate::stats::Report) -> anyhow::
 
 /// Leaves at the deadline, at Ctrl-C, or when the system asks for it.
 async fn leave_in_time(deadline: Option<Instant>, control: mpsc::Sender<Control>) {
-    let time = async {
-        match deadline {
-            Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
-            None => std::future::pending().await,
-        }
-    };
     tokio::select! {
-        () = time => {}
+        () = until(deadline) => {}
         () = asked_to_leave() => {}
     }
     let _ = control.send(Control::Quit).await;

@@ -12,10 +12,7 @@ use shared::{
     naming::Room,
     transport::{self, Kind, PathStats, Route, Watcher, tls},
 };
-use tokio::{
-    sync::mpsc,
-    time::{Instant, sleep, sleep_until},
-};
+use tokio::{sync::mpsc, time::sleep};
 use url::Url;
 
 use crate::{
@@ -364,13 +361,5 @@ impl Backoff {
         let now = self.0;
         self.0 = (now * 3 / 2).min(Duration::from_secs(3));
         now
-    }
-}
-
-/// Sleeps until a moment, or for ever.
-async fn until(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => sleep_until(moment).await,
-        None => std::future::pending().await,
     }
 }

@@ -17,7 +17,8 @@ use shared::{
     transport::tls,
 };
 
-use super::{ConfigError, File, duration, parse_relay, trust};
+use super::{ConfigError, File, duration, parse_relay, required, trust};
+use crate::random;
 
 /// Takes part in a room: chat, danmaku, likes, questions, polls.
 ///
@@ -126,13 +127,8 @@ pub struct Script {
 
 impl Config {
     pub(super) fn resolve(cli: ChatCli) -> Result<Self, ConfigError> {
-        let file = match &cli.config {
-            Some(path) => File::read(path).map_err(|error| ConfigError(format!("{error:#}")))?,
-            None => File::default(),
-        };
-        let required = |name: &str, value: Option<String>| {
-            value.ok_or_else(|| ConfigError(format!("--{name} is missing: see player chat --help")))
-        };
+        let file = File::given(cli.config.as_deref())?;
+        let required = |name, value| required(name, value, "player chat");
         let token = cli.token.or(file.token);
         let viewer = match cli.viewer.or(file.viewer) {
             Some(text) => text.parse().map_err(|error| ConfigError(format!("--viewer: {error}")))?,
@@ -214,10 +210,7 @@ fn viewer_of(token: &str) -> Option<ViewerId> {
 
 /// A viewer ID that nobody else has.
 fn anybody() -> ViewerId {
-    use ring::rand::{SecureRandom as _, SystemRandom};
-    let mut bytes = [0; 8];
-    SystemRandom::new().fill(&mut bytes).expect("the system gives random numbers");
-    format!("guest-{:016x}", u64::from_be_bytes(bytes)).parse().expect("letters, digits and '-'")
+    format!("guest-{:016x}", random::unguessable()).parse().expect("letters, digits and '-'")
 }
 
 #[cfg(test)]

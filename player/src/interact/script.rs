@@ -1,17 +1,20 @@
 //! What a script says, one thing after the other, and what it prints.
 
-use std::{io::Write as _, time::Duration};
+use std::{
+    io::Write as _,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 use shared::room::{Refusal, Say, chat::Line, speaker::Outcome};
-use tokio::{
-    sync::mpsc,
-    time::{Instant, sleep_until},
-};
+use tokio::sync::mpsc;
 
 use super::{Heard, reason};
-use crate::config::chat::{Format, Script};
+use crate::{
+    clock,
+    config::chat::{Format, Script},
+};
 
 /// A cooldown that is longer is not waited for.
 const MOST_COOLDOWN: f64 = 30.0;
@@ -46,7 +49,7 @@ pub(super) async fn run(
         };
         let event = tokio::select! {
             event = heard.recv() => event,
-            () = wait(wake) => {
+            () = clock::until(wake) => {
                 if let Some((_, say)) = again.take() {
                     says.send(say.clone()).await.ok().context("the session is over")?;
                     under_way = Some(say);
@@ -98,13 +101,6 @@ pub(super) async fn run(
         bail!("left before all was said");
     }
     Ok(())
-}
-
-async fn wait(until: Option<Instant>) {
-    match until {
-        Some(until) => sleep_until(until).await,
-        None => std::future::pending().await,
-    }
 }
 
 /// What was said, as a person would name it.

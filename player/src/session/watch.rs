@@ -19,9 +19,8 @@ use super::{
     Control, Driver, Event, FeedId, Leave, SoundFeed, Turn, VideoFeed, catalog,
     feed::Feed,
     moving::{Arrival, Link, Move, arrived},
-    until,
 };
-use crate::{rendition, state::State};
+use crate::{clock::until, rendition, state::State};
 
 /// The tracks of a broadcast that are asked for or play.
 #[derive(Default)]

@@ -1,20 +1,13 @@
 //! Many runs, interleaved, and their table.
 
-use std::{
-    collections::BTreeMap,
-    fmt, fs,
-    io::Write,
-    path::{Path, PathBuf},
-    str::FromStr,
-    time::Instant,
-};
+use std::{collections::BTreeMap, fmt, str::FromStr, time::Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::Value;
 
 use super::{
-    contender::{Contender, Place},
+    contender::{Contender, Files, Place},
     shape::Shape,
 };
 
@@ -46,15 +39,8 @@ pub(super) struct Config {
     /// Seconds of each measurement
     #[arg(long, default_value = "4")]
     secs: f64,
-    /// Our relay's program; by default the one beside this program
-    #[arg(long, value_name = "FILE")]
-    relay: Option<PathBuf>,
-    /// Folder of the peers' programs
-    #[arg(long, value_name = "DIR", default_value = ".cache/peers")]
-    peers: PathBuf,
-    /// File that JSON lines are added to
-    #[arg(long, value_name = "FILE", default_value = ".cache/bench/results.jsonl")]
-    out: PathBuf,
+    #[command(flatten)]
+    files: Files,
 }
 
 /// What differs from a plain run over raw QUIC.
@@ -146,11 +132,8 @@ pub(super) fn bench(config: &Config) -> Result<()> {
         (_, false) => config.points.iter().map(String::as_str).collect(),
     };
     let points: Vec<Point> = wanted.into_iter().map(points).collect::<Result<Vec<_>>>()?.concat();
-    let place = Place::new(config.relay.clone(), config.peers.clone())?;
+    let place = config.files.place()?;
     let contenders = present(&place, &config.contenders, config.quick);
-    if let Some(folder) = config.out.parent() {
-        fs::create_dir_all(folder)?;
-    }
     let total = points.len() * config.rounds * contenders.len();
     let (began, mut done) = (Instant::now(), 0);
     let mut rows: BTreeMap<(usize, Contender), Vec<Value>> = BTreeMap::new();
@@ -166,7 +149,7 @@ pub(super) fn bench(config: &Config) -> Result<()> {
                 match place.measure(contender, point, config.secs) {
                     Ok(mut result) => {
                         result["round"] = round.into();
-                        write(&config.out, &result)?;
+                        config.files.write(&result)?;
                         rows.entry((index, contender)).or_default().push(result);
                     }
                     Err(error) => eprintln!("  {}: {error:#}", contender.name()),
@@ -175,7 +158,7 @@ pub(super) fn bench(config: &Config) -> Result<()> {
         }
         table(point, &contenders, |contender| rows.get(&(index, contender)).map_or(&[], Vec::as_slice));
     }
-    eprintln!("\nThe measurements are in {}", config.out.display());
+    eprintln!("\nThe measurements are in {}", config.files.out.display());
     Ok(())
 }
 
@@ -200,11 +183,6 @@ fn runs(contender: Contender, point: &Point) -> bool {
 }
 
 /// Adds a line to a file.
-pub(super) fn write(path: &Path, result: &Value) -> Result<()> {
-    let mut file = fs::OpenOptions::new().create(true).append(true).open(path)?;
-    writeln!(file, "{result}").with_context(|| format!("writing {}", path.display()))
-}
-
 /// The median of a figure over the rounds.
 pub(super) fn median(results: &[Value], figure: &str) -> f64 {
     let of = |result: &Value| result.pointer(figure).and_then(Value::as_f64).unwrap_or(f64::NAN);

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::Write,
     net::UdpSocket,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -9,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
 use serde_json::Value;
 use shared::transport::tls::Identity;
 use tempfile::TempDir;
@@ -54,6 +55,36 @@ impl Contender {
     }
 }
 
+/// Where programs are found and results are put.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Files {
+    /// Our relay's program; by default the one beside this program
+    #[arg(long, value_name = "FILE")]
+    relay: Option<PathBuf>,
+    /// Folder of the peers' programs
+    #[arg(long, value_name = "DIR", default_value = ".cache/peers")]
+    peers: PathBuf,
+    /// File that JSON lines are added to
+    #[arg(long, value_name = "FILE", default_value = ".cache/bench/results.jsonl")]
+    pub(super) out: PathBuf,
+}
+
+impl Files {
+    /// Makes ready to measure and to write.
+    pub(super) fn place(&self) -> Result<Place> {
+        if let Some(folder) = self.out.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        Place::new(self.relay.clone(), self.peers.clone())
+    }
+
+    /// Adds a result.
+    pub(super) fn write(&self, result: &Value) -> Result<()> {
+        let mut file = fs::OpenOptions::new().create(true).append(true).open(&self.out)?;
+        writeln!(file, "{result}").with_context(|| format!("writing {}", self.out.display()))
+    }
+}
+
 /// Where programs and certificates are.
 #[derive(Debug)]
 pub(super) struct Place {
@@ -71,7 +102,7 @@ struct Server {
 }
 
 impl Place {
-    pub(super) fn new(relay: Option<PathBuf>, peers: PathBuf) -> Result<Self> {
+    fn new(relay: Option<PathBuf>, peers: PathBuf) -> Result<Self> {
         process::before_others();
         let own = std::env::current_exe()?;
         let relay = relay.unwrap_or_else(|| own.with_file_name("relay"));

@@ -1,14 +1,12 @@
 //! The most subscribers that a contender serves with every object delivered and p99 under 100 ms.
 
-use std::path::PathBuf;
-
 use anyhow::Result;
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::{
     bench::{self, GENERATOR_LIMIT, Point, Variant},
-    contender::{Contender, Place},
+    contender::{Contender, Files},
 };
 
 /// Slower is too slow, in milliseconds.
@@ -32,15 +30,8 @@ pub(super) struct Config {
     /// Seconds of each measurement
     #[arg(long, default_value = "5")]
     secs: f64,
-    /// Our relay's program; by default the one beside this program
-    #[arg(long, value_name = "FILE")]
-    relay: Option<PathBuf>,
-    /// Folder of the peers' programs
-    #[arg(long, value_name = "DIR", default_value = ".cache/peers")]
-    peers: PathBuf,
-    /// File that JSON lines are added to
-    #[arg(long, value_name = "FILE", default_value = ".cache/bench/results.jsonl")]
-    out: PathBuf,
+    #[command(flatten)]
+    files: Files,
 }
 
 /// One contender's search. Pure.
@@ -73,11 +64,8 @@ impl Search {
 
 /// Searches and prints.
 pub(super) fn search(config: &Config) -> Result<()> {
-    let place = Place::new(config.relay.clone(), config.peers.clone())?;
+    let place = config.files.place()?;
     let contenders = bench::present(&place, &config.contenders, false);
-    if let Some(folder) = config.out.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
     let mut searches: Vec<(Contender, Search, &str)> =
         contenders.into_iter().map(|contender| (contender, Search { works: 0, fails: None }, "")).collect();
     while searches.iter().any(|(_, search, _)| search.next().is_some()) {
@@ -114,7 +102,7 @@ pub(super) fn search(config: &Config) -> Result<()> {
         };
         println!("{:<22} {:>5} {limit} {ratio}", contender.name(), search.works);
         let found = json!({ "search": config.shape, "contender": contender.name(), "most": search.works });
-        bench::write(&config.out, &found)?;
+        config.files.write(&found)?;
     }
     Ok(())
 }

@@ -17,21 +17,17 @@ interface Drawn {
 export class Layer {
   readonly #lanes = new Lanes({ width: 0, lanes: 0, crossing: CROSSING_MS, standing: STANDING_MS })
   readonly #texts = new Map<number, Drawn>()
-  #settings: Settings
   #frame: number | null = null
   #scale = 1
 
   constructor(
     private readonly canvas: HTMLCanvasElement,
-    settings: Settings,
-  ) {
-    this.#settings = settings
-  }
+    private readonly settings: Settings,
+  ) {}
 
-  /** Follows the size of the picture, and the viewer's wishes. */
-  arrange(settings: Settings): void {
-    this.#settings = settings
-    const { canvas } = this
+  /** Follows the size of the picture. */
+  arrange(): void {
+    const { canvas, settings } = this
     this.#scale = window.devicePixelRatio
     const { width, height } = canvas.getBoundingClientRect()
     const [columns, rows] = [Math.round(width * this.#scale), Math.round(height * this.#scale)]
@@ -48,7 +44,7 @@ export class Layer {
 
   /** Shows one, when there is room for it. */
   show(bullet: Bullet, own: 'own' | 'other'): void {
-    const { isOn, filter } = this.#settings
+    const { isOn, filter } = this.settings
     if (!isOn || document.visibilityState === 'hidden') return
     const text = bullet.text.toLowerCase()
     if (own === 'other' && filter.some((word) => text.includes(word))) return
@@ -66,7 +62,7 @@ export class Layer {
 
   get #size(): number {
     const height = this.canvas.getBoundingClientRect().height
-    return Math.min(Math.max(height / 20, 15), 34) * this.#settings.size
+    return Math.min(Math.max(height / 20, 15), 34) * this.settings.size
   }
 
   readonly #draw = (): void => {

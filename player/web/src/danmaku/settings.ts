@@ -1,6 +1,6 @@
-/** How a viewer wants bullets, kept for next time. */
+/** How a viewer wants bullets, as it was kept. */
 
-import { recall, remember } from '../element/storage'
+import { recall } from '../element/storage'
 import { fields, list, text } from '../room/json'
 
 /** The wishes. */
@@ -27,10 +27,6 @@ export function recalled(): Settings {
     // What cannot be read is as if it were not there.
   }
   return read(kept)
-}
-
-export function keep(settings: Settings): void {
-  remember('danmaku', JSON.stringify(settings))
 }
 
 /** Wishes within their bounds. */

@@ -324,7 +324,7 @@ export class LiveRoom extends LitElement {
     const canvas = this.renderRoot.querySelector<HTMLCanvasElement>('.danmaku')
     if (canvas && news.kind === 'bullet') {
       this.#layer ??= new Layer(canvas, recalled())
-      this.#layer.arrange(recalled())
+      this.#layer.arrange()
       this.#layer.show(news.bullet, news.bullet.viewer === this.#board.you?.viewer ? 'own' : 'other')
     } else if (news.kind === 'gone') this.#layer?.remove(news)
     this.requestUpdate()
