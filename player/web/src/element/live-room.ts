@@ -9,7 +9,7 @@ import { recalled } from '../danmaku/settings'
 import { choose, strings, type Language, type Strings } from '../i18n'
 import type { State } from '../messages'
 import { isRoom } from '../naming'
-import { BLANK, heard, said, Taps, type Board } from '../room/board'
+import type { Board } from '../room/board'
 import { anybody, bearer } from '../room/door'
 import type { Reaction } from '../room/reactions'
 import type { Say } from '../room/say'
@@ -24,6 +24,7 @@ import * as icons from './icons'
 import { keyAction } from './keys'
 import './menu'
 import type { Menu } from './menu'
+import { Participation } from './participation'
 import './readings'
 import './room-panel'
 import { stageStyles } from './stage'
@@ -37,8 +38,9 @@ const IDLE_MS = 3_000
  * Plays a room.
  *
  * Attributes: `relay` (URL), `room`, `cert-hash` (hex), `token`, `lang`, `latency` (milliseconds),
- * `muted`, `whole`. Property `locate` finds the relay instead of `relay` and `cert-hash`.
+ * `muted`, `whole`, `alone`. Property `locate` finds the relay instead of `relay` and `cert-hash`.
  * @fires statechange - the state changed; `detail` is the new one.
+ * @fires boardchange - what is known of the room changed; `detail` is the board.
  */
 export class LiveRoom extends LitElement {
   static override properties = {
@@ -51,6 +53,7 @@ export class LiveRoom extends LitElement {
     locate: { attribute: false },
     admit: { attribute: false },
     whole: { type: Boolean },
+    alone: { type: Boolean },
   }
   declare relay: string | null
   declare room: string | null
@@ -65,14 +68,18 @@ export class LiveRoom extends LitElement {
   declare admit: (() => Promise<Admission>) | null
   /** Whether it is the whole page, and so takes keys that are pressed anywhere. */
   declare whole: boolean
+  /** Whether the picture stands without the panel beside it: another element shows the board. */
+  declare alone: boolean
 
   static override styles = [tokens, shapes, stageStyles]
 
   #client: Client | null = null
-  #board: Board = BLANK
+  readonly #part = new Participation(
+    this,
+    (say) => this.#client?.say(say),
+    (board) => this.dispatchEvent(new CustomEvent<Board>('boardchange', { detail: board })),
+  )
   #layer: Layer | null = null
-  readonly #taps = new Taps()
-  #tapTimer: ReturnType<typeof setInterval> | null = null
   #quality = 'auto'
   #volume = Number(recall('volume') ?? 1)
   #language: Language | null = LiveRoom.#recalledLanguage()
@@ -95,6 +102,7 @@ export class LiveRoom extends LitElement {
     this.locate = null
     this.admit = null
     this.whole = false
+    this.alone = false
   }
 
   /** The numbers of playback, as they are now. */
@@ -123,6 +131,16 @@ export class LiveRoom extends LitElement {
    */
   readTimecode(): Promise<number | null> {
     return this.#client?.readTimecode() ?? Promise.resolve(null)
+  }
+
+  /** The room as it is known now. */
+  get board(): Board {
+    return this.#part.board
+  }
+
+  /** Says something in the room; what became of it is on the board. */
+  say(say: Say): void {
+    this.#part.say(say)
   }
 
   override connectedCallback(): void {
@@ -172,7 +190,7 @@ export class LiveRoom extends LitElement {
     const veiled = state !== 'live'
     return html`
       <div
-        class="room ${this.#board.you ? 'social' : ''} ${picture ? 'lit' : ''} ${this.#readings ? 'reading' : ''} ${this.#idle && state === 'live' && this.#panel === 'none' ? 'idle' : ''}"
+        class="room ${this.#isSocial ? 'social' : ''} ${picture ? 'lit' : ''} ${this.#readings ? 'reading' : ''} ${this.#idle && state === 'live' && this.#panel === 'none' ? 'idle' : ''}"
         lang=${this.#speaks}
         tabindex="-1"
         data-state=${state}
@@ -211,13 +229,13 @@ export class LiveRoom extends LitElement {
         <div class="bottom">
           ${this.#panel === 'menu' ? this.#menu(text) : nothing} ${this.#dock(text, playing, picture)}
         </div>
-        ${this.#board.you || this.#board.link === 'denied'
+        ${this.#isSocial
           ? html`<live-room-panel
               class="side"
               .strings=${text}
-              .board=${this.#board}
-              @live-room-say=${({ detail }: CustomEvent<Say>) => this.#say(detail)}
-              @live-room-tap=${({ detail }: CustomEvent<Reaction>) => this.#tapped(detail)}
+              .board=${this.board}
+              @live-room-say=${({ detail }: CustomEvent<Say>) => this.say(detail)}
+              @live-room-tap=${({ detail }: CustomEvent<Reaction>) => this.#part.tap(detail)}
             ></live-room-panel>`
           : nothing}
         <p class="announce" role="status" aria-live="polite">${title(text, state, picture)}</p>
@@ -282,6 +300,10 @@ export class LiveRoom extends LitElement {
     ></live-room-dock>`
   }
 
+  get #isSocial(): boolean {
+    return !this.alone && (this.board.you !== null || this.board.link === 'denied')
+  }
+
   get #cardState(): State | 'no-room' {
     if (this.room === null || !isRoom(this.room)) return 'no-room'
     return this.#client?.view.state ?? 'connecting'
@@ -320,36 +342,13 @@ export class LiveRoom extends LitElement {
   }
 
   #heard(news: News): void {
-    this.#board = heard(this.#board, news)
+    this.#part.hear(news)
     const canvas = this.renderRoot.querySelector<HTMLCanvasElement>('.danmaku')
     if (canvas && news.kind === 'bullet') {
       this.#layer ??= new Layer(canvas, recalled())
       this.#layer.arrange()
-      this.#layer.show(news.bullet, news.bullet.viewer === this.#board.you?.viewer ? 'own' : 'other')
+      this.#layer.show(news.bullet, news.bullet.viewer === this.board.you?.viewer ? 'own' : 'other')
     } else if (news.kind === 'gone') this.#layer?.remove(news)
-    this.requestUpdate()
-  }
-
-  #say(say: Say): void {
-    const id = this.#client?.say(say)
-    if (id !== undefined) this.#board = said(this.#board, id, say)
-    this.requestUpdate()
-  }
-
-  #tapped(reaction: Reaction): void {
-    this.#taps.tap(reaction)
-    const send = (): void => {
-      const say = this.#taps.poll(performance.now())
-      if (say) this.#say(say)
-      else if (this.#tapTimer !== null) {
-        clearInterval(this.#tapTimer)
-        this.#tapTimer = null
-      }
-    }
-    if (this.#tapTimer === null) {
-      this.#tapTimer = setInterval(send, 210)
-      send()
-    }
   }
 
   #changed(): void {
