@@ -2,7 +2,8 @@
 //! handed over, and what viewers say is gathered.
 
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
+    ops::Range,
     pin::pin,
     sync::{Arc, atomic::AtomicBool, atomic::Ordering},
     task::{Context, Poll, Wake, Waker},
@@ -22,12 +23,17 @@ use crate::{
     registry::Seat,
 };
 
+/// Viewers that are handed an item before their sessions get their turn.
+const PORTION: usize = 32;
+
 /// All viewers of a track.
 #[derive(Debug)]
 pub(super) struct Fanout {
     viewers: Vec<Viewer>,
     bell: Arc<Bell>,
     books: Books,
+    /// Whether somebody did not take the last item any more.
+    has_left: bool,
 }
 
 /// Where what was sent is counted and written down.
@@ -82,7 +88,7 @@ impl Fanout {
     ) -> Self {
         let (metrics, recorder) = (Arc::clone(&context.metrics), context.recorder.clone());
         let books = Books { broadcast, track, metrics, counters, recorder };
-        Self { viewers: Vec::new(), bell: Arc::default(), books }
+        Self { viewers: Vec::new(), bell: Arc::default(), books, has_left: false }
     }
 
     /// Takes a viewer in and hands over what was before it; the writer's filter lets pass what was asked for.
@@ -112,11 +118,43 @@ impl Fanout {
         self.books.broadcast = broadcast;
     }
 
-    /// Hands an item that began to come at `began` to all.
+    /// Hands an item that began to come at `began` to all, at once.
     pub(super) fn push(&mut self, began: Instant, item: &Item) {
+        self.hand_over(0..self.viewers.len(), began, item);
+        self.part();
+    }
+
+    /// The same in portions, each of which is sent before the next is handed over: what a viewer's session has
+    /// to look at is still in the processor's cache then. Nobody else's item comes between.
+    pub(super) async fn pass(&mut self, began: Instant, item: &Item) {
+        let mut from = 0;
+        loop {
+            let until = self.viewers.len().min(from + PORTION);
+            self.hand_over(from..until, began, item);
+            if until == self.viewers.len() {
+                break;
+            }
+            from = until;
+            give_way().await;
+        }
+        self.part();
+    }
+
+    fn hand_over(&mut self, portion: Range<usize>, began: Instant, item: &Item) {
+        for viewer in &mut self.viewers[portion] {
+            let is_there = viewer.writer.push_since(began, item.clone());
+            self.has_left |= !is_there;
+        }
+    }
+
+    /// Those that left are counted and forgotten.
+    fn part(&mut self) {
+        if !std::mem::take(&mut self.has_left) {
+            return;
+        }
         let books = &self.books;
         self.viewers.retain_mut(|viewer| {
-            let is_there = viewer.writer.push_since(began, item.clone());
+            let is_there = !viewer.writer.is_closed();
             if !is_there {
                 books.count(viewer);
             }
@@ -201,6 +239,20 @@ impl Fanout {
             viewer.writer.done(code, reason);
         }
     }
+}
+
+/// Lets all that are woken by now have their turn.
+async fn give_way() {
+    let mut has_waited = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut has_waited, true) {
+            return Poll::Ready(());
+        }
+        // Not by tokio's own yielding: that waits for the driver of sockets and timers as well.
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 impl Books {

@@ -224,7 +224,7 @@ impl Ingest {
                     turn = 0;
                     match received {
                         Some(Received::Item(item)) => {
-                            self.item(&item, flow.began());
+                            self.item(&item, flow.began()).await;
                             Next::Go
                         }
                         ended => {
@@ -313,7 +313,7 @@ impl Ingest {
         }
     }
 
-    fn item(&mut self, item: &Item, began: Instant) {
+    async fn item(&mut self, item: &Item, began: Instant) {
         match self.seam.hold(item) {
             Held::Passed => {}
             Held::Anew => self.begin_anew(),
@@ -342,7 +342,7 @@ impl Ingest {
             Item::Object(_) | Item::Datagram(_) | Item::End { .. } => self.cache.push(began, item),
         }
         self.note(item);
-        self.fanout.push(began, item);
+        self.fanout.pass(began, item).await;
         if !self.fanout.is_empty() && !matches!(item, Item::End { .. }) {
             let took = now().saturating_duration_since(began);
             self.meter.fanout.observe(took);

@@ -5,7 +5,14 @@
 //! then less than a keyframe needs, so that a path that loses one packet in a hundred stalls for half a
 //! second at a time. With a floor under the window such phases pass unnoticed.
 
-use std::{any::Any, sync::Arc, time::Instant};
+use std::{
+    any::Any,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
 
 use quinn::congestion::{Controller, ControllerFactory, ControllerMetrics};
 use quinn_proto::RttEstimator;
@@ -21,22 +28,37 @@ pub(super) struct Floored<F> {
 struct FlooredController {
     inner: Box<dyn Controller>,
     floor: u64,
+    /// The window since the last change, zero where it is to be asked for: quinn asks several times a packet.
+    known: AtomicU64,
+}
+
+impl FlooredController {
+    fn new(inner: Box<dyn Controller>, floor: u64) -> Self {
+        Self { inner, floor, known: AtomicU64::new(0) }
+    }
+
+    /// Something came that the window depends on.
+    fn changed(&mut self) -> &mut Box<dyn Controller> {
+        *self.known.get_mut() = 0;
+        &mut self.inner
+    }
 }
 
 impl<F: ControllerFactory + Send + Sync + 'static> ControllerFactory for Floored<F> {
     fn build(self: Arc<Self>, now: Instant, current_mtu: u16) -> Box<dyn Controller> {
         let inner = Arc::clone(&self.factory).build(now, current_mtu);
-        Box::new(FlooredController { inner, floor: self.floor })
+        Box::new(FlooredController::new(inner, self.floor))
     }
 }
 
 impl Controller for FlooredController {
     fn on_sent(&mut self, now: Instant, bytes: u64, last_packet_number: u64) {
+        // What is sent changes no window of quinn's controllers, only what is heard of it.
         self.inner.on_sent(now, bytes, last_packet_number);
     }
 
     fn on_ack(&mut self, now: Instant, sent: Instant, bytes: u64, app_limited: bool, rtt: &RttEstimator) {
-        self.inner.on_ack(now, sent, bytes, app_limited, rtt);
+        self.changed().on_ack(now, sent, bytes, app_limited, rtt);
     }
 
     fn on_end_acks(
@@ -46,7 +68,7 @@ impl Controller for FlooredController {
         app_limited: bool,
         largest_packet_num_acked: Option<u64>,
     ) {
-        self.inner.on_end_acks(now, in_flight, app_limited, largest_packet_num_acked);
+        self.changed().on_end_acks(now, in_flight, app_limited, largest_packet_num_acked);
     }
 
     fn on_congestion_event(
@@ -56,15 +78,22 @@ impl Controller for FlooredController {
         is_persistent_congestion: bool,
         lost_bytes: u64,
     ) {
-        self.inner.on_congestion_event(now, sent, is_persistent_congestion, lost_bytes);
+        self.changed().on_congestion_event(now, sent, is_persistent_congestion, lost_bytes);
     }
 
     fn on_mtu_update(&mut self, new_mtu: u16) {
-        self.inner.on_mtu_update(new_mtu);
+        self.changed().on_mtu_update(new_mtu);
     }
 
     fn window(&self) -> u64 {
-        self.inner.window().max(self.floor)
+        match self.known.load(Ordering::Relaxed) {
+            0 => {
+                let window = self.inner.window().max(self.floor);
+                self.known.store(window, Ordering::Relaxed);
+                window
+            }
+            known => known,
+        }
     }
 
     fn metrics(&self) -> ControllerMetrics {
@@ -74,7 +103,7 @@ impl Controller for FlooredController {
     }
 
     fn clone_box(&self) -> Box<dyn Controller> {
-        Box::new(Self { inner: self.inner.clone_box(), floor: self.floor })
+        Box::new(Self::new(self.inner.clone_box(), self.floor))
     }
 
     fn initial_window(&self) -> u64 {

@@ -15,12 +15,15 @@ use crate::moqt::{
     AuthToken, GoingAway, Redirect, Refused, Updated, session::updates::MAX_UNANSWERED, wire::Parameters,
 };
 
-/// Beside a request's state.
+/// Beside a request's state. In this order: the task looks at the flags for every object, and seldom further.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub(crate) struct Aside {
-    things: Mutex<Things>,
+    /// Whether the task was woken for the request, and did not look yet.
+    has_rung: AtomicBool,
     /// Whether the task has something to take: most of the time it has not.
     has_news: AtomicBool,
+    things: Mutex<Things>,
 }
 
 #[derive(Debug, Default)]
@@ -62,6 +65,16 @@ pub(crate) struct Refusal {
 }
 
 impl Aside {
+    /// Whether the task is to be woken: it was not since it looked last.
+    pub(super) fn ring(&self) -> bool {
+        !self.has_rung.swap(true, Ordering::AcqRel)
+    }
+
+    /// The task looks now.
+    pub(super) fn look(&self) {
+        self.has_rung.store(false, Ordering::Release);
+    }
+
     /// Whether there is a refusal, a change or a leave to take, once for all of them.
     pub(super) fn take_news(&self) -> bool {
         self.has_news.load(Ordering::Relaxed) && self.has_news.swap(false, Ordering::AcqRel)

@@ -43,20 +43,52 @@ pub(crate) enum Target {
     In(u64),
     /// A unidirectional stream of ours.
     Out(u64),
+    /// Its end: acknowledged whole, or stopped.
+    OutEnd(u64),
 }
 
-/// A session's doorbell. The list is bounded: each [`Ring`] is in it once.
+/// A session's doorbell. The list is bounded: each [`Ring`] and each [`Port`] is in it once.
 #[derive(Debug, Default)]
 pub(crate) struct Bell {
     state: Mutex<State>,
+    /// Whether there may be something in the list, so that most looks need no lock.
+    has_rung: AtomicBool,
     numbers: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    rung: VecDeque<Arc<Ring>>,
+    /// The oldest of what was rung: most of the time there is no other.
+    first: Option<Rung>,
+    rest: VecDeque<Rung>,
     task: Option<Waker>,
     is_silent: bool,
+}
+
+/// Something that was rung.
+#[derive(Debug)]
+enum Rung {
+    Ring(Arc<Ring>),
+    /// A handle, which knows by its [`Aside`] that it was.
+    Handle(Stream),
+}
+
+impl State {
+    fn push(&mut self, rung: Rung) {
+        if self.first.is_none() && self.rest.is_empty() {
+            self.first = Some(rung);
+        } else {
+            self.rest.push_back(rung);
+        }
+    }
+
+    fn pop(&mut self) -> Option<Rung> {
+        self.first.take().or_else(|| self.rest.pop_front())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.first.is_none() && self.rest.is_empty()
+    }
 }
 
 impl Bell {
@@ -70,25 +102,61 @@ impl Bell {
         self.numbers.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// The next thing to look at, if there is one by now.
+    pub(crate) fn next(&self) -> Option<Target> {
+        if !self.has_rung.load(Ordering::Acquire) {
+            return None;
+        }
+        self.pop(&mut lock(&self.state))
+    }
+
     /// The next thing to look at; where there is none, `task` is woken for it.
-    pub(crate) fn next(&self, task: &Waker) -> Option<Target> {
+    pub(crate) fn next_or_wake(&self, task: &Waker) -> Option<Target> {
         let mut state = lock(&self.state);
-        if let Some(ring) = state.rung.pop_front() {
-            ring.rung.store(false, Ordering::Release);
-            return Some(ring.target);
+        let next = self.pop(&mut state);
+        if next.is_none() {
+            match &mut state.task {
+                Some(known) => known.clone_from(task),
+                none => *none = Some(task.clone()),
+            }
         }
-        match &mut state.task {
-            Some(known) => known.clone_from(task),
-            none => *none = Some(task.clone()),
+        next
+    }
+
+    fn pop(&self, state: &mut State) -> Option<Target> {
+        let rung = state.pop();
+        self.has_rung.store(!state.is_empty(), Ordering::Release);
+        match rung? {
+            Rung::Ring(ring) => {
+                ring.rung.store(false, Ordering::Release);
+                Some(ring.target)
+            }
+            Rung::Handle(stream) => Some(Target::Handle(stream)),
         }
-        None
+    }
+
+    /// Wakes the task for what was not rung yet.
+    fn wake(&self, rung: Rung) {
+        let task = {
+            let mut state = lock(&self.state);
+            if state.is_silent {
+                return;
+            }
+            state.push(rung);
+            self.has_rung.store(true, Ordering::Release);
+            state.task.take()
+        };
+        if let Some(task) = task {
+            task.wake();
+        }
     }
 
     /// Forgets all that was rung and will be: the task is over.
     pub(crate) fn silence(&self) {
         let mut state = lock(&self.state);
         state.is_silent = true;
-        state.rung.clear();
+        state.first = None;
+        state.rest.clear();
         state.task = None;
     }
 }
@@ -104,19 +172,8 @@ pub(crate) struct Ring {
 impl Ring {
     /// Wakes the task for this target, once until the task looks.
     pub(crate) fn ring(self: &Arc<Self>) {
-        if self.rung.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let task = {
-            let mut state = lock(&self.bell.state);
-            if state.is_silent {
-                return;
-            }
-            state.rung.push_back(Arc::clone(self));
-            state.task.take()
-        };
-        if let Some(task) = task {
-            task.wake();
+        if !self.rung.swap(true, Ordering::AcqRel) {
+            self.bell.wake(Rung::Ring(Arc::clone(self)));
         }
     }
 
@@ -135,20 +192,23 @@ impl Wake for Ring {
     }
 }
 
-/// State that a handle shares with the session's task, and the ring that tells the task of a change.
+/// State that a handle shares with the session's task, and how it tells the task of a change. In this order, so
+/// that what every object needs of it lies together.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Port<T> {
-    state: Mutex<T>,
+    bell: Arc<Bell>,
+    request: Stream,
     /// What is the same for every kind of request.
     pub(crate) aside: Aside,
-    ring: Arc<Ring>,
+    state: Mutex<T>,
 }
 
 impl<T> Port<T> {
     /// For the handle of a request.
     pub(crate) fn new(bell: &Arc<Bell>, request: Stream, state: T) -> Arc<Self> {
-        let ring = bell.ring(Target::Handle(request));
-        Arc::new(Self { state: Mutex::new(state), aside: Aside::default(), ring })
+        let bell = Arc::clone(bell);
+        Arc::new(Self { bell, request, aside: Aside::default(), state: Mutex::new(state) })
     }
 
     /// The state; never held over an await.
@@ -156,9 +216,11 @@ impl<T> Port<T> {
         lock(&self.state)
     }
 
-    /// Wakes the task.
+    /// Wakes the task, once until it looks.
     pub(crate) fn ring(&self) {
-        self.ring.ring();
+        if self.aside.ring() {
+            self.bell.wake(Rung::Handle(self.request));
+        }
     }
 }
 

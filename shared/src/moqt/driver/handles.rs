@@ -170,6 +170,7 @@ impl Task {
     /// The application did something with a handle.
     pub(super) fn look_at_handle(&mut self, stream: Stream) {
         let Some(handle) = self.handles.get(&stream) else { return };
+        handle.aside().look();
         if !handle.aside().take_news() {
             return self.look_inside(stream);
         }

@@ -43,6 +43,8 @@ pub(super) struct Out {
     is_finished: bool,
     expires: Option<Instant>,
     ring: Arc<Ring>,
+    /// Rung by its end, and so not asked for with every object.
+    end: Arc<Ring>,
 }
 
 /// Gives a fresh stream to the most urgent lane or fetch that waits for one; back where none does.
@@ -68,8 +70,9 @@ pub(super) fn give(task: &mut Task, mut send: SendStream) -> Option<SendStream> 
         (Some(Handle::Serve { out, .. }), None) => *out = Some(id),
         _ => return Some(send),
     }
-    let ring = task.bell.ring(Target::Out(id));
+    let (ring, end) = (task.bell.ring(Target::Out(id)), task.bell.ring(Target::OutEnd(id)));
     ring.ring();
+    end.ring();
     let out = Out {
         send,
         order,
@@ -79,6 +82,7 @@ pub(super) fn give(task: &mut Task, mut send: SendStream) -> Option<SendStream> 
         is_finished: false,
         expires: None,
         ring,
+        end,
     };
     task.outs.insert(id, Box::new(out));
     None
@@ -108,6 +112,7 @@ impl Task {
     }
 
     fn write_out(&mut self, id: u64, out: &mut Out) -> Step {
+        let now = now();
         let waker = out.ring.waker();
         let mut cx = Context::from_waker(&waker);
         let mut turns = 0;
@@ -125,7 +130,7 @@ impl Task {
                         out.send.set_order(order);
                     }
                 }
-                match self.next_of(id, out.stream, out.lane) {
+                match self.next_of(now, id, out.stream, out.lane) {
                     Some(Next::Write(chunks)) => out.chunks = chunks,
                     Some(Next::Finish(expires)) => {
                         out.send.finish();
@@ -149,26 +154,32 @@ impl Task {
                     out.send.reset(ResetCode::Cancelled.0);
                     return Step::Over;
                 }
-                Poll::Ready(Err(StreamError::Connection | StreamError::Ended)) => return Step::Wait,
-                Poll::Pending => break,
+                Poll::Ready(Err(StreamError::Connection | StreamError::Ended)) | Poll::Pending => break,
             }
         }
-        match out.send.poll_stopped(&mut cx) {
-            Poll::Ready(Some(_)) => {
-                out.send.reset(ResetCode::Cancelled.0);
-                Step::Over
-            }
-            Poll::Ready(None) => Step::Over,
-            Poll::Pending => Step::Wait,
+        Step::Wait
+    }
+
+    /// Looks whether a stream is acknowledged to its end, or stopped, and has itself woken for it.
+    pub(super) fn look_at_out_end(&mut self, id: u64) {
+        let Some(out) = self.outs.get_mut(&id) else { return };
+        let waker = out.end.waker();
+        let Poll::Ready(code) = out.send.poll_stopped(&mut Context::from_waker(&waker)) else { return };
+        if code.is_some() {
+            out.send.reset(ResetCode::Cancelled.0);
         }
+        let (order, stream, lane) = (out.order, out.stream, out.lane);
+        self.urgent.remove(&(order, id));
+        self.outs.remove(&id);
+        self.out_gone(id, stream, lane);
     }
 
     /// What a stream does next; `None` where its request is over.
-    fn next_of(&mut self, id: u64, stream: Stream, lane: Option<LaneId>) -> Option<Next> {
+    fn next_of(&mut self, now: Instant, id: u64, stream: Stream, lane: Option<LaneId>) -> Option<Next> {
         match (self.handles.get(&stream)?, lane) {
             (Handle::Publish(port), Some(lane)) => {
                 let mut outbox = port.lock();
-                let next = outbox.next(now(), lane, id);
+                let next = outbox.next(now, lane, id);
                 let is_late = outbox.has_resets();
                 drop(outbox);
                 if is_late {

@@ -5,7 +5,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::{Arc, Mutex},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
     time::Instant,
 };
 
@@ -195,6 +195,7 @@ impl Task {
                     self.urgent.insert((out.order, id));
                 }
             }
+            Target::OutEnd(id) => self.look_at_out_end(id),
         }
     }
 
@@ -392,7 +393,7 @@ impl Task {
     /// by dropping all streams at once, in an order of their own.
     pub(super) fn hear_out(&mut self) {
         for _ in 0..LAST_WORDS {
-            match self.bell.next(Waker::noop()) {
+            match self.bell.next() {
                 Some(
                     target @ (Target::AcceptUni | Target::Datagrams | Target::Request(_) | Target::In(_)),
                 ) => self.look(target),
@@ -407,7 +408,8 @@ impl Task {
                     | Target::Timer
                     | Target::Control
                     | Target::Handle(_)
-                    | Target::Out(_),
+                    | Target::Out(_)
+                    | Target::OutEnd(_),
                 ) => {}
                 None => return,
             }
@@ -485,14 +487,16 @@ impl Future for Task {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let task = self.get_mut();
         for _ in 0..TURN {
-            let target = task.bell.next(cx.waker());
-            match target {
+            match task.bell.next() {
                 Some(target) => task.look(target),
                 None if task.send_most_urgent() => {}
-                None => {
-                    task.check_drained();
-                    return Poll::Pending;
-                }
+                None => match task.bell.next_or_wake(cx.waker()) {
+                    Some(target) => task.look(target),
+                    None => {
+                        task.check_drained();
+                        return Poll::Pending;
+                    }
+                },
             }
             task.settle();
             task.wake_by(task.core.deadline());

@@ -46,13 +46,18 @@ struct State {
     reader_ends: Option<At>,
     reader: Option<Waker>,
     writer: Option<Waker>,
+    /// Who waits for the stream's end at the writer.
+    stopper: Option<Waker>,
 }
 
 impl Pipe {
     /// A new stream over a network of these two directions.
     pub(super) fn open(path: Path, back: Path) -> (Writer, Reader) {
         let pipe = Arc::new(Self { path, back, state: Mutex::default() });
-        (Writer { pipe: pipe.clone(), timer: Timer::default() }, Reader { pipe, timer: Timer::default() })
+        (
+            Writer { pipe: pipe.clone(), timer: Timer::default(), end_timer: Timer::default() },
+            Reader { pipe, timer: Timer::default() },
+        )
     }
 
     /// The connection is over, for each half at its time.
@@ -74,7 +79,7 @@ impl Pipe {
     fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = locked(&self.state);
         let result = change(&mut state);
-        let wakers = [state.reader.take(), state.writer.take()];
+        let wakers = [state.reader.take(), state.writer.take(), state.stopper.take()];
         drop(state);
         wakers.into_iter().flatten().for_each(Waker::wake);
         result
@@ -130,6 +135,7 @@ impl Timer {
 pub(crate) struct Writer {
     pipe: Arc<Pipe>,
     timer: Timer,
+    end_timer: Timer,
 }
 
 impl Writer {
@@ -176,9 +182,10 @@ impl Writer {
             self.timer.wake_at(cx, times);
             return Poll::Pending;
         }
-        let reader = state.reader.take();
+        let is_lost = state.is_lost;
+        let wakers = [state.reader.take(), state.stopper.take_if(|_| is_lost)];
         drop(state);
-        reader.into_iter().for_each(Waker::wake);
+        wakers.into_iter().flatten().for_each(Waker::wake);
         Poll::Ready(Ok(taken))
     }
 
@@ -193,10 +200,10 @@ impl Writer {
         if is_over || state.reset.is_some() && !state.is_lost {
             return Poll::Ready(None);
         }
-        state.writer = Some(cx.waker().clone());
+        state.stopper = Some(cx.waker().clone());
         let times = [state.stopped.map(|(at, _)| at), state.acknowledged, state.writer_ends];
         drop(state);
-        self.timer.wake_at(cx, times);
+        self.end_timer.wake_at(cx, times);
         Poll::Pending
     }
 
@@ -274,9 +281,10 @@ impl Reader {
         if state.is_read() {
             state.acknowledged = Some(self.pipe.back.arrival());
         }
-        let writer = state.writer.take();
+        let is_acknowledged = state.acknowledged.is_some();
+        let wakers = [state.writer.take(), state.stopper.take_if(|_| is_acknowledged)];
         drop(state);
-        writer.into_iter().for_each(Waker::wake);
+        wakers.into_iter().flatten().for_each(Waker::wake);
         Poll::Ready(Ok(Some(part)))
     }
 

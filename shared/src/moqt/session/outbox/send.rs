@@ -83,12 +83,12 @@ impl Outbox {
 
     /// Open lanes with something new to write.
     pub(super) fn move_dirty(&mut self, dirty: &mut Vec<u64>) {
-        let lanes = &self.lanes;
-        dirty.extend(self.dirty.iter().filter_map(|id| match lanes.get(id)?.state {
-            State::Open(stream) => Some(stream),
-            State::Waiting | State::Finished(_) | State::Abandoned => None,
-        }));
-        self.dirty.clear();
+        // One by one: clearing the set would give its memory back, to be asked for with the next object.
+        while let Some(id) = self.dirty.pop_first() {
+            if let Some(Lane { state: State::Open(stream), .. }) = self.lanes.get(&id) {
+                dirty.push(*stream);
+            }
+        }
     }
 
     /// New places in the send order, where they changed.
