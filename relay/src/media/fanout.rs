@@ -120,17 +120,17 @@ impl Fanout {
 
     /// Hands an item that began to come at `began` to all, at once.
     pub(super) fn push(&mut self, began: Instant, item: &Item) {
-        self.hand_over(0..self.viewers.len(), began, item);
+        self.hand_over(0..self.viewers.len(), std::slice::from_ref(&(began, item.clone())));
         self.part();
     }
 
-    /// The same in portions, each of which is sent before the next is handed over: what a viewer's session has
-    /// to look at is still in the processor's cache then. Nobody else's item comes between.
-    pub(super) async fn pass(&mut self, began: Instant, item: &Item) {
+    /// The same for several in portions of viewers, each of which is sent before the next is handed over: what a
+    /// viewer's session has to look at is still in the processor's cache then. Nobody else's item comes between.
+    pub(super) async fn pass(&mut self, items: &[(Instant, Item)]) {
         let mut from = 0;
         loop {
             let until = self.viewers.len().min(from + PORTION);
-            self.hand_over(from..until, began, item);
+            self.hand_over(from..until, items);
             if until == self.viewers.len() {
                 break;
             }
@@ -140,10 +140,11 @@ impl Fanout {
         self.part();
     }
 
-    fn hand_over(&mut self, portion: Range<usize>, began: Instant, item: &Item) {
-        for viewer in &mut self.viewers[portion] {
-            let is_there = viewer.writer.push_since(began, item.clone());
-            self.has_left |= !is_there;
+    fn hand_over(&mut self, portion: Range<usize>, items: &[(Instant, Item)]) {
+        for viewer in self.viewers.get_mut(portion).into_iter().flatten() {
+            for (began, item) in items {
+                self.has_left |= !viewer.writer.push_since(*began, item.clone());
+            }
         }
     }
 

@@ -9,8 +9,8 @@ use std::{
 use shared::{
     event::Fact,
     moqt::{
-        DoneCode, FetchRequest, GroupId, Item, Priority, Received, RequestCode, ResetCode, SubgroupEnd,
-        SubgroupId, SubscribeOk, SubscribeRequest, TrackName, TrackStatusRequest, TrackWriter,
+        DoneCode, FetchRequest, GroupId, Item, Priority, Received, RequestCode, ResetCode, SubgroupId,
+        SubscribeOk, SubscribeRequest, TrackName, TrackStatusRequest, TrackWriter,
     },
 };
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
@@ -26,6 +26,7 @@ use crate::{
     tasks::Tasks,
 };
 
+mod intake;
 mod takeover;
 mod upstream;
 
@@ -35,8 +36,6 @@ use upstream::{Flow, Renewal, renewal};
 /// Commands and words of viewers that are heard before the publisher's next item: nobody can hold up the
 /// flow by asking much.
 const TURN: u32 = 16;
-/// Open subgroups of a track that are remembered.
-const MAX_OPEN: usize = 1024;
 /// How often totals are told and old groups let go.
 const TICK: Duration = Duration::from_secs(1);
 /// Urgency of a track that nobody asked for yet: that of a catalog.
@@ -81,6 +80,8 @@ pub(crate) struct Ingest {
     told_objects: u64,
     /// Subgroups whose end did not come, up to a bound; the cache forgets what is old.
     open: BTreeSet<(GroupId, SubgroupId)>,
+    /// Kept for the next items that come together.
+    together: Vec<(Instant, Item)>,
 }
 
 /// What happens to the track's task next.
@@ -128,6 +129,7 @@ impl Ingest {
             bytes: 0,
             told_objects: 0,
             open: BTreeSet::new(),
+            together: Vec::new(),
             context,
         };
         (Track(sender), ingest)
@@ -222,12 +224,13 @@ impl Ingest {
                 },
                 received = flow.next() => {
                     turn = 0;
-                    match received {
-                        Some(Received::Item(item)) => {
-                            self.item(&item, flow.began()).await;
-                            Next::Go
-                        }
-                        ended => {
+                    let ended = match received {
+                        Some(Received::Item(item)) => self.take_in(item, &mut flow).await,
+                        ended => Some(ended),
+                    };
+                    match ended {
+                        None => Next::Go,
+                        Some(ended) => {
                             let (code, reason) = match ended {
                                 Some(Received::Done { code, reason }) => (code, reason),
                                 _ => (DoneCode::InternalError, "publisher lost".to_owned()),
@@ -310,71 +313,6 @@ impl Ingest {
             if shelf.leave(&self.commands) {
                 return Next::End;
             }
-        }
-    }
-
-    async fn item(&mut self, item: &Item, began: Instant) {
-        match self.seam.hold(item) {
-            Held::Passed => {}
-            Held::Anew => self.begin_anew(),
-            Held::Repeated => {
-                let is_object = !matches!(item, Item::End { .. });
-                return self.context.metrics.objects_repeated.add(u64::from(is_object));
-            }
-        }
-        if let Item::Object(object) | Item::Datagram(object) = item {
-            self.objects += 1;
-            self.bytes += object.payload.len() as u64;
-            self.context.metrics.objects_in.add(1);
-            self.context.metrics.bytes_in.add(object.payload.len() as u64);
-            self.meter.objects_in.add(1);
-            self.meter.bytes_in.add(object.payload.len() as u64);
-        }
-        if let Item::End { end: SubgroupEnd::Reset(code), .. } = item {
-            self.context.metrics.resets_received.add(*code);
-        }
-        tracing::trace!(track = %self.name, ?item, "forwarding");
-        match item {
-            // What was on its way when the flow was paused would be old by the time that it is wanted.
-            Item::Object(object) | Item::Datagram(object) if !self.is_forwarding => {
-                self.cache.heard_of(Some(object.location()));
-            }
-            Item::Object(_) | Item::Datagram(_) | Item::End { .. } => self.cache.push(began, item),
-        }
-        self.note(item);
-        self.fanout.pass(began, item).await;
-        if !self.fanout.is_empty() && !matches!(item, Item::End { .. }) {
-            let took = now().saturating_duration_since(began);
-            self.meter.fanout.observe(took);
-            self.context.metrics.fanout.observe(took);
-        }
-        self.gauge_cache();
-        self.spare();
-        if self.fetches.deadline().is_some() && !self.cache.is_behind() {
-            self.answer_early();
-        }
-        if self.is_forwarding && !self.has_looked && matches!(item, Item::Object(_)) {
-            // A track that is taken up in the middle of a group starts for viewers with the next one.
-            self.has_looked = true;
-            if !self.cache.has_start() {
-                self.ask_for_new_group();
-            }
-        }
-    }
-
-    /// Notes which subgroups are open; past the bound the oldest are forgotten.
-    fn note(&mut self, item: &Item) {
-        match item {
-            Item::Object(object) => {
-                self.open.insert((object.subgroup.group, object.subgroup.id));
-                if self.open.len() > MAX_OPEN {
-                    self.open.pop_first();
-                }
-            }
-            Item::End { group, subgroup, .. } => {
-                self.open.remove(&(*group, *subgroup));
-            }
-            Item::Datagram(_) => {}
         }
     }
 

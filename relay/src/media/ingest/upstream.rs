@@ -1,6 +1,10 @@
 //! Where a track comes from: a subscription asked for, or one that its publisher began.
 
-use std::time::{Duration, Instant};
+use std::{
+    pin::pin,
+    task::{Context, Poll, Waker},
+    time::{Duration, Instant},
+};
 
 use shared::moqt::{
     Changes, DoneCode, Item, PublishRequest, Received, Refused, RequestCode, SubscribeOk, SubscribeOptions,
@@ -194,6 +198,11 @@ impl Flow {
             Self::Local(items) => items.recv().await.map(Received::Item),
             Self::Gone { .. } | Self::Over => std::future::pending().await,
         }
+    }
+
+    /// The next thing where it is there by now.
+    pub(super) fn try_next(&mut self) -> Poll<Option<Received>> {
+        pin!(self.next()).poll(&mut Context::from_waker(Waker::noop()))
     }
 
     /// When the last thing began to come.
