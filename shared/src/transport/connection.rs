@@ -15,6 +15,7 @@ use tracing::debug;
 
 use super::{
     ConnectionError, Direction, Kind, PathStats, RecvStream, SendStream, Watch,
+    allowance::Allowance,
     codes::CodeSpace,
     memory,
     stream::{self, RecvHalf, SendHalf},
@@ -52,6 +53,8 @@ pub(crate) struct Quic {
     pub(crate) ended_here: AtomicBool,
     /// Who sees its streams and datagrams.
     watch: Option<Arc<dyn Watch>>,
+    /// How many streams the peer may have open, bidirectional and unidirectional.
+    allowances: (Allowance, Allowance),
 }
 
 /// A WebTransport session.
@@ -143,6 +146,18 @@ impl Connection {
         }
     }
 
+    /// Tells that so many of the peer's streams are open: where it has use for many, it may have more, up to
+    /// 128 bidirectional and 256 unidirectional ones. It begins with 16 of each. Does nothing in memory.
+    pub fn has_open(&self, bidirectional: usize, unidirectional: usize) {
+        let Inner::Quic(Quic { connection, allowances: (bi, uni), .. }) = &*self.0 else { return };
+        if let Some(more) = bi.grow(bidirectional) {
+            connection.set_max_concurrent_bi_streams(more.into());
+        }
+        if let Some(more) = uni.grow(unidirectional) {
+            connection.set_max_concurrent_uni_streams(more.into());
+        }
+    }
+
     /// The peer's next datagram. The oldest are dropped where too many wait.
     ///
     /// # Errors
@@ -219,7 +234,9 @@ impl Connection {
 
 impl Quic {
     pub(crate) fn new(connection: quinn::Connection, socket: Option<ClientSocket>) -> Self {
-        Self { connection, web: None, socket, ended_here: AtomicBool::new(false), watch: None }
+        let ended_here = AtomicBool::new(false);
+        let allowances = tuning::allowances();
+        Self { connection, web: None, socket, ended_here, watch: None, allowances }
     }
 
     pub(crate) fn web(session: wtransport::Connection, path: String, socket: Option<ClientSocket>) -> Self {

@@ -14,6 +14,7 @@
 
 use std::time::Duration;
 
+mod allowance;
 mod client;
 mod codes;
 mod comeback;

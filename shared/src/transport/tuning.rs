@@ -7,16 +7,15 @@ use quinn::{
     congestion::{BbrConfig, CubicConfig},
 };
 
-use super::{Congestion, Watched, floor::Floored};
+use super::{Congestion, Watched, allowance::Allowance, floor::Floored};
 
 /// A peer that is silent for this long is gone. In milliseconds.
 const IDLE_TIMEOUT_MS: u32 = 10_000;
 /// Three lost keep-alives in a row end a connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(3);
-/// Bidirectional streams that a peer may have open: requests.
+/// Bidirectional streams that a peer may have open in the end: requests.
 const BI_STREAMS: u32 = 128;
-/// Unidirectional streams that a peer may have open: subgroups. quinn's memory per connection grows
-/// with both limits.
+/// Unidirectional streams that a peer may have open in the end: subgroups.
 const UNI_STREAMS: u32 = 256;
 /// Bytes that wait for acknowledgement or for room on the path: a second of 64 Mbit/s.
 const SEND_WINDOW: u64 = 8 << 20;
@@ -39,18 +38,24 @@ const BBR_INITIAL_WINDOW: u64 = 32 * 1_200;
 /// carry video.
 const WINDOW_FLOOR: u64 = 20 * 1_200;
 
+/// How many streams a peer may have open, bidirectional and unidirectional.
+pub(super) const fn allowances() -> (Allowance, Allowance) {
+    (Allowance::new(BI_STREAMS), Allowance::new(UNI_STREAMS))
+}
+
 /// The settings of a connection, or of all; its events go to `watched`.
 pub(crate) fn transport_config(
     congestion: Congestion,
     watched: Option<&mut Watched>,
 ) -> Arc<TransportConfig> {
     let mut config = TransportConfig::default();
+    let (bi, uni) = allowances();
     config
         .qlog_stream(watched.and_then(quic_events))
         .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(IDLE_TIMEOUT_MS))))
         .keep_alive_interval(Some(KEEP_ALIVE))
-        .max_concurrent_bidi_streams(BI_STREAMS.into())
-        .max_concurrent_uni_streams(UNI_STREAMS.into())
+        .max_concurrent_bidi_streams(bi.now().into())
+        .max_concurrent_uni_streams(uni.now().into())
         .send_window(SEND_WINDOW)
         .stream_receive_window(STREAM_WINDOW.into())
         .receive_window(CONNECTION_WINDOW.into())

@@ -267,6 +267,7 @@ impl Task {
         {
             let stream = Stream(self.bell.number());
             self.requests.insert(stream, RequestIo::theirs(&self.bell, stream, send, recv));
+            self.connection.has_open(self.requests.len(), self.ins.len());
             self.core.handle(now(), Input::Opened(stream));
         }
     }
@@ -279,6 +280,7 @@ impl Task {
         }) {
             let id = self.bell.number();
             self.ins.insert(id, Box::new(In::new(&self.bell, id, recv)));
+            self.connection.has_open(self.requests.len(), self.ins.len());
         }
     }
 
