@@ -8,6 +8,7 @@ use serde::Deserialize;
 use shared::{naming::Room, transport::tls};
 
 pub mod chat;
+mod danmaku;
 
 /// Watches a live room over Media over QUIC.
 ///
@@ -75,6 +76,8 @@ pub(crate) struct Cli {
     /// Write what QUIC and MoQT do into this folder, as qlog, a file for each connection.
     #[arg(long, env = "PLAYER_QLOG", value_name = "DIR")]
     qlog: Option<PathBuf>,
+    #[command(flatten)]
+    danmaku: danmaku::Options,
     /// Read settings from this TOML file.
     #[arg(long, env = "PLAYER_CONFIG", value_name = "FILE.toml")]
     config: Option<PathBuf>,
@@ -106,6 +109,12 @@ struct File {
     cert_hash: Option<String>,
     volume: Option<u8>,
     qlog: Option<PathBuf>,
+    danmaku: Option<danmaku::Switch>,
+    danmaku_opacity: Option<f32>,
+    danmaku_area: Option<f32>,
+    danmaku_size: Option<f32>,
+    danmaku_speed: Option<f32>,
+    danmaku_hide: Option<Vec<String>>,
     viewer: Option<String>,
     name: Option<String>,
     watch: Option<String>,
@@ -184,6 +193,8 @@ pub struct Config {
     pub volume: f32,
     /// Folder of the qlog files.
     pub qlog: Option<PathBuf>,
+    /// How bullet comments are shown in the window.
+    pub danmaku: crate::danmaku::Settings,
 }
 
 /// A setting that cannot be used: exit code 2.
@@ -245,6 +256,14 @@ impl Config {
             trust: trust(cli.insecure.or(file.insecure), cli.cert_hash.or(file.cert_hash).as_deref())?,
             volume: f32::from(cli.volume.or(file.volume).unwrap_or(100).min(100)) / 100.0,
             qlog: cli.qlog.or(file.qlog),
+            danmaku: cli.danmaku.or(danmaku::Options {
+                danmaku: file.danmaku,
+                danmaku_opacity: file.danmaku_opacity,
+                danmaku_area: file.danmaku_area,
+                danmaku_size: file.danmaku_size,
+                danmaku_speed: file.danmaku_speed,
+                danmaku_hide: file.danmaku_hide,
+            })?,
         };
         if config.display == DisplayKind::Terminal && config.stats.is_some() {
             return Err(ConfigError(
@@ -384,6 +403,7 @@ mod tests {
             (&["--relay", "localhost:4443"], "--relay"),
             (&["--room", "a/b"], "--room"),
             (&["--display", "terminal", "--stats", "json"], "--stats"),
+            (&["--danmaku-opacity", "2"], "--danmaku-opacity"),
         ] {
             let mut cli =
                 Cli::try_parse_from(["player", "--room", "r", "--relay", "moqt://h"]).expect("parsed");
@@ -401,6 +421,7 @@ mod tests {
             cli.latency = given.latency;
             cli.display = given.display;
             cli.stats = given.stats;
+            cli.danmaku = given.danmaku;
             let error = Config::resolve(cli).expect_err(named);
             assert!(error.to_string().contains(named), "{error}");
         }

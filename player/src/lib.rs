@@ -12,11 +12,13 @@
 //! | `decode` | frames -> pictures and sound |
 //! | `playback` | the thread that brings these together |
 //! | `display` | where pictures are shown and recorded |
+//! | [`danmaku`] | bullet comments over the picture of the window |
 //! | [`interact`] | taking part: what is said and heard |
 //! | `stats` | what a viewer experiences, in numbers |
 
 mod clock;
 pub mod config;
+pub mod danmaku;
 mod decode;
 mod depackage;
 mod display;

@@ -24,10 +24,10 @@ use tokio::{
 use crate::{
     clock::{Clock, until},
     config::{Config, DisplayKind, Patience, StatsFormat},
-    decode,
+    danmaku, decode,
     display::{self, Display, Reporter, Viewer, file::Recorder},
     playback::{Parts, Playback},
-    session::{Control, Driver, Event, Leave},
+    session::{Beside, Control, Driver, Event, Leave},
     sound::{self, Volume},
 };
 
@@ -61,12 +61,11 @@ fn watch(config: Config, started: Instant, watcher: Option<Arc<dyn Watcher>>) ->
     let recorder = Recorder::open(config.record.clone(), config.record_audio.clone())?;
 
     runtime.spawn(leave_in_time(config.duration.map(|duration| started + duration), control.clone()));
-    runtime.spawn(Driver::new(Arc::clone(&config), clock, events, controls, watcher).run());
-
     let volume = Volume::new(config.volume);
     let viewer =
         display::Viewer { control: control.clone(), volume: volume.clone(), room: config.room.clone() };
-    let (display, screen) = open_display(config.display, reporter, viewer)?;
+    let (display, screen, beside) = open_display(&config, reporter, viewer)?;
+    runtime.spawn(Driver::new(Arc::clone(&config), clock, events, controls, watcher, beside).run());
     let parts = Parts {
         decoder: decode::video(),
         opus: decode::opus::Opus::new()?,
@@ -212,21 +211,24 @@ impl Screen {
     }
 }
 
+/// The display, what the main thread does for it, and what it wants of each session.
 fn open_display(
-    kind: DisplayKind,
+    config: &Config,
     reporter: Reporter,
     viewer: Viewer,
-) -> anyhow::Result<(Box<dyn Display>, Screen)> {
-    Ok(match kind {
-        DisplayKind::None => (Box::new(display::Null::new(reporter)), Screen::Elsewhere),
+) -> anyhow::Result<(Box<dyn Display>, Screen, Option<Beside>)> {
+    Ok(match config.display {
+        DisplayKind::None => (Box::new(display::Null::new(reporter)), Screen::Elsewhere, None),
         DisplayKind::Terminal => {
             let terminal = display::terminal::Terminal::open(reporter, viewer)?;
-            (Box::new(terminal), Screen::Elsewhere)
+            (Box::new(terminal), Screen::Elsewhere, None)
         }
         #[cfg(feature = "window")]
         DisplayKind::Window => {
-            let (handle, window) = display::window::open(reporter, viewer)?;
-            (Box::new(handle), Screen::Window(Box::new(window)))
+            let (ear, bullets) = danmaku::feed::open(config.room.clone(), config.danmaku.clone())?;
+            let (handle, window) = display::window::open(reporter, viewer, bullets)?;
+            let beside: Beside = Arc::new(move |session| Box::pin(ear.clone().follow(session)));
+            (Box::new(handle), Screen::Window(Box::new(window)), Some(beside))
         }
         #[cfg(not(feature = "window"))]
         DisplayKind::Window => bail!("this build has no window: use --display terminal or none"),

@@ -1,6 +1,6 @@
 //! The way to the relay and the room: connects, subscribes, comes back by itself.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use shared::{
@@ -109,6 +109,9 @@ pub(crate) enum Leave {
     Ended,
 }
 
+/// What is done with a session beside watching, for as long as it is used.
+pub(crate) type Beside = Arc<dyn Fn(Session) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+
 /// The session's side of the channels, and its settings.
 pub(crate) struct Driver {
     config: Arc<Config>,
@@ -120,6 +123,8 @@ pub(crate) struct Driver {
     /// Who looks at the connections.
     watcher: Option<Arc<dyn Watcher>>,
     route: Route,
+    /// What else is done with each session.
+    beside: Option<Beside>,
     /// Whether the room was on air since the start.
     was_on_air: bool,
 }
@@ -142,6 +147,7 @@ impl Driver {
         events: mpsc::Sender<Event>,
         control: mpsc::Receiver<Control>,
         watcher: Option<Arc<dyn Watcher>>,
+        beside: Option<Beside>,
     ) -> Self {
         let route = Route::new(config.relay.clone());
         Self {
@@ -153,6 +159,7 @@ impl Driver {
             next_feed: 0,
             watcher,
             route,
+            beside,
             was_on_air: false,
         }
     }
@@ -169,7 +176,7 @@ impl Driver {
         loop {
             self.tell(State::Connecting).await;
             let attempt = tokio::select! {
-                attempt = connect(&self.config, self.watcher.clone(), self.route.url()) => attempt,
+                attempt = connect(&self.config, self.watcher.clone(), self.route.url(), self.beside.as_ref()) => attempt,
                 () = quit(&mut self.control, &mut self.viewport) => return Ok(Leave::Quit),
             };
             match attempt {
@@ -282,9 +289,14 @@ pub(crate) fn is_about_access(code: RequestCode) -> bool {
 }
 
 /// Connects to a relay for watching.
-async fn connect(config: &Config, watcher: Option<Arc<dyn Watcher>>, relay: &Url) -> anyhow::Result<Link> {
+async fn connect(
+    config: &Config,
+    watcher: Option<Arc<dyn Watcher>>,
+    relay: &Url,
+    beside: Option<&Beside>,
+) -> anyhow::Result<Link> {
     let (session, kind) = reach(&config.trust, config.token.as_deref(), watcher, relay).await?;
-    Ok(Link::new(session, kind))
+    Ok(Link::new(session, kind, beside))
 }
 
 /// Connects and sets a session up. Requests of the relay are refused: a player serves nothing.

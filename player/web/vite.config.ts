@@ -8,7 +8,7 @@ export default defineConfig({
     sourcemap: false,
     modulePreload: { polyfill: false },
     rolldownOptions: {
-      input: { index: 'index.html', 'live-room': 'src/element/live-room.ts' },
+      input: { index: 'index.html', studio: 'studio.html', 'live-room': 'src/element/live-room.ts' },
       preserveEntrySignatures: 'allow-extension',
       output: {
         entryFileNames: (chunk) => (chunk.name === 'live-room' ? 'live-room.js' : 'assets/[name]-[hash].js'),

@@ -54,6 +54,7 @@ pub(crate) fn router(site: Site) -> Router {
         .route("/api/rooms/{room}/join", post(join::join).options(join::preflight))
         .layer(DefaultBodyLimit::max(join::MAX_BODY))
         .route("/{room}", get(room))
+        .route("/studio/{room}", get(studio))
         .route("/{folder}/{*file}", get(asset_below))
         .fallback(|| async { pages::not_found() })
         .with_state(site)
@@ -89,10 +90,20 @@ async fn room(Path(name): Path<String>, headers: HeaderMap) -> Response {
     if let Some(file) = assets::file(&name, &headers) {
         return file;
     }
+    page_of(&name, "index.html", &headers)
+}
+
+/// The page on which a room is run.
+async fn studio(Path(name): Path<String>, headers: HeaderMap) -> Response {
+    page_of(&name, "studio.html", &headers)
+}
+
+/// A page for a room of that name, which it finds in its own address.
+fn page_of(name: &str, page: &str, headers: &HeaderMap) -> Response {
     if name.parse::<Room>().is_err() {
         return pages::not_found();
     }
-    match assets::file("index.html", &headers) {
+    match assets::file(page, headers) {
         Some(page) => page,
         None => (StatusCode::SERVICE_UNAVAILABLE, pages::not_built()).into_response(),
     }

@@ -31,6 +31,11 @@ export class Room {
     return `http://${this.#ready.http}/${name}`;
   }
 
+  /** URL of a room's studio for a role; with `#token=`. */
+  studio(name, role = 'host', ...more) {
+    return `http://${this.#ready.http}/studio/${name}#token=${this.token(name, role, ...more)}`;
+  }
+
   /** Address of what operators are told. */
   get status() {
     return `http://${this.#ready.status}/status`;

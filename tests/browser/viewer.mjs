@@ -30,6 +30,14 @@ export async function visit(browser, url, options) {
   return page;
 }
 
+/** Opens a room's studio. */
+export async function run(browser, url, options) {
+  const page = await open(browser, options);
+  await page.goto(url);
+  await page.waitForFunction(() => window.liveStudio);
+  return page;
+}
+
 /** Evaluates in a page without that counting as a tap, as `page.evaluate` does. */
 export async function untouched(page) {
   const session = await page.context().newCDPSession(page);

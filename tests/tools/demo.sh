@@ -43,6 +43,7 @@ token=$(target/release/relay token --room "$room" --role host --data "$data" --s
 loop=()
 case "$source" in file:*) loop=(--loop) ;; esac
 say "watch at   http://localhost:$http_port/$room"
+echo "   run it   http://localhost:$http_port/studio/$room#token=$token"
 echo "   or with  target/release/player --relay moqt://localhost:$udp_port --room $room --cert-hash $hash"
 echo "   stop with Ctrl-C"
 target/release/publisher --relay "moqt://localhost:$udp_port" --cert-hash "$hash" --room "$room" --token "$token" \

@@ -17,7 +17,15 @@ use winit::{
 use yuv::{YuvPlanarImage, YuvRange, YuvStandardMatrix};
 
 use super::{Display, LAST_WORDS, Reporter, Slot, Viewer, scale, text};
-use crate::{session::Control, state::State, stats::Report};
+use crate::{
+    danmaku::{
+        feed::Bullets,
+        stage::{self, Stage},
+    },
+    session::Control,
+    state::State,
+    stats::Report,
+};
 
 /// The playback's end of a window.
 #[derive(Debug)]
@@ -65,13 +73,14 @@ pub(crate) struct Window {
     slot: Arc<Slot>,
     reporter: Reporter,
     viewer: Viewer,
+    bullets: Bullets,
 }
 
 /// Prepares a window, on the main thread.
 ///
 /// # Errors
 /// Where there is no desktop.
-pub(crate) fn open(reporter: Reporter, viewer: Viewer) -> anyhow::Result<(Handle, Window)> {
+pub(crate) fn open(reporter: Reporter, viewer: Viewer, bullets: Bullets) -> anyhow::Result<(Handle, Window)> {
     let events = EventLoop::with_user_event().build().map_err(|error| {
         tracing::debug!(%error, "no event loop");
         anyhow::anyhow!("there is no desktop to open a window on: use --display terminal or none")
@@ -79,7 +88,7 @@ pub(crate) fn open(reporter: Reporter, viewer: Viewer) -> anyhow::Result<(Handle
     events.set_control_flow(ControlFlow::Wait);
     let slot = Arc::new(Slot::new());
     let handle = Handle { slot: Arc::clone(&slot), proxy: events.create_proxy() };
-    Ok((handle, Window { events, slot, reporter, viewer }))
+    Ok((handle, Window { events, slot, reporter, viewer, bullets }))
 }
 
 impl Window {
@@ -98,6 +107,10 @@ impl Window {
             report: Arc::new([]),
             overlay: Overlay::Hidden,
             rgb: Vec::new(),
+            is_converted: false,
+            bullets: Stage::new(self.bullets),
+            has_bullets: false,
+            leaves_at: None,
             failure: None,
         };
         self.events.run_app(&mut app).context("the desktop took the window away")?;
@@ -119,6 +132,13 @@ struct App {
     overlay: Overlay,
     /// The picture as blue, green, red and a filling byte.
     rgb: Vec<u8>,
+    /// Whether it is the picture's.
+    is_converted: bool,
+    bullets: Stage,
+    /// Whether bullets run, so that frames are drawn also between pictures.
+    has_bullets: bool,
+    /// When the window goes, once nothing more comes.
+    leaves_at: Option<Instant>,
     failure: Option<anyhow::Error>,
 }
 
@@ -153,9 +173,22 @@ impl ApplicationHandler<Changed> for App {
     }
 
     fn new_events(&mut self, events: &ActiveEventLoop, cause: StartCause) {
-        if matches!(cause, StartCause::ResumeTimeReached { .. }) {
-            events.exit();
+        if !matches!(cause, StartCause::ResumeTimeReached { .. }) {
+            return;
         }
+        if self.leaves_at.is_some_and(|at| at <= Instant::now()) {
+            events.exit();
+        } else if let Some(open) = &self.open {
+            open.window.request_redraw();
+        }
+    }
+
+    fn about_to_wait(&mut self, events: &ActiveEventLoop) {
+        let frame = self.has_bullets.then(|| Instant::now() + stage::FRAME);
+        events.set_control_flow(match [frame, self.leaves_at].into_iter().flatten().min() {
+            Some(next) => ControlFlow::WaitUntil(next),
+            None => ControlFlow::Wait,
+        });
     }
 
     fn user_event(&mut self, events: &ActiveEventLoop, Changed: Changed) {
@@ -166,7 +199,7 @@ impl ApplicationHandler<Changed> for App {
                 events.exit();
                 return;
             }
-            events.set_control_flow(ControlFlow::WaitUntil(Instant::now() + LAST_WORDS));
+            self.leaves_at = Some(Instant::now() + LAST_WORDS);
         }
         if screen.state != self.state {
             self.state = screen.state;
@@ -180,6 +213,7 @@ impl ApplicationHandler<Changed> for App {
         }
         if let (Some(picture), true) = (screen.picture, screen.is_new) {
             self.picture = Some(picture);
+            self.is_converted = false;
             match self.draw() {
                 Ok(true) => {
                     if let Some(picture) = &self.picture {
@@ -227,6 +261,10 @@ impl App {
             }
             Key::Character("m") => {
                 self.viewer.volume.toggle();
+                self.refresh();
+            }
+            Key::Character("d") => {
+                self.bullets.toggle();
                 self.refresh();
             }
             Key::Character("s") => {
@@ -291,11 +329,16 @@ impl App {
         let (width, height) = (size.width as usize, size.height as usize);
         match &self.picture {
             Some(picture) => {
-                to_rgb(picture, &mut self.rgb)?;
+                if !std::mem::replace(&mut self.is_converted, true) {
+                    to_rgb(picture, &mut self.rgb)?;
+                }
                 place(picture.resolution, &self.rgb, &mut pixels, width, height);
             }
             None => pixels.fill(0),
         }
+        let (now, shown) = (Instant::now(), self.picture.as_ref().map(|picture| picture.timestamp));
+        self.has_bullets = self.bullets.advance(now, shown, width, height);
+        self.bullets.draw(now, &mut pixels, width, height);
         if self.state != State::Live {
             text::centred(&mut pixels, width, height, self.state.text());
         }

@@ -195,13 +195,13 @@ async fn next_of(fetch: &mut Option<Fetch>) -> Option<FetchItem> {
 
 /// A track came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Over;
+pub(crate) struct Over;
 
 /// The payload that was received, with its place. `None` where it was something else.
 ///
 /// # Errors
 /// [`Over`] where nothing follows.
-pub(super) fn payload_of(received: Option<Received>) -> Result<Option<(Location, Bytes)>, Over> {
+pub(crate) fn payload_of(received: Option<Received>) -> Result<Option<(Location, Bytes)>, Over> {
     match received {
         Some(Received::Item(Item::Object(object) | Item::Datagram(object))) => Ok(normal(object)),
         Some(Received::Item(Item::End { .. })) => Ok(None),

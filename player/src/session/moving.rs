@@ -6,9 +6,9 @@ use shared::{
     moqt::{Fetch, GoingAway, Refused, Session, SessionCode, Subscription},
     transport::Kind,
 };
-use tokio::time::sleep;
+use tokio::{task::JoinSet, time::sleep};
 
-use super::{Backoff, Driver, connect, join};
+use super::{Backoff, Beside, Driver, connect, join};
 
 /// A session with a relay.
 pub(super) struct Link {
@@ -16,11 +16,17 @@ pub(super) struct Link {
     pub(super) kind: Kind,
     /// The relay asked to leave: nothing more is to be asked of it.
     pub(super) is_leaving: bool,
+    /// Ends with it.
+    _beside: JoinSet<()>,
 }
 
 impl Link {
-    pub(super) fn new(session: Session, kind: Kind) -> Self {
-        Self { session, kind, is_leaving: false }
+    pub(super) fn new(session: Session, kind: Kind, beside: Option<&Beside>) -> Self {
+        let mut tasks = JoinSet::new();
+        if let Some(beside) = beside {
+            tasks.spawn(beside(session.clone()));
+        }
+        Self { session, kind, is_leaving: false, _beside: tasks }
     }
 
     /// Leaves, since another relay took over.
@@ -56,12 +62,12 @@ impl Driver {
 
     /// Connects to where the relay sent to and joins the room there, however often that takes.
     pub(super) fn arrive(&self) -> Move {
-        let (config, watcher) = (Arc::clone(&self.config), self.watcher.clone());
+        let (config, watcher, beside) = (Arc::clone(&self.config), self.watcher.clone(), self.beside.clone());
         let relay = self.route.url().clone();
         Box::pin(async move {
             let mut backoff = Backoff::default();
             loop {
-                match connect(&config, watcher.clone(), &relay).await {
+                match connect(&config, watcher.clone(), &relay, beside.as_ref()).await {
                     Ok(link) => match join(&link.session, &config.room).await {
                         Ok((catalog, past)) => return Arrival { link, catalog, past },
                         Err(refused) => tracing::debug!(%refused, "the room is not there yet"),

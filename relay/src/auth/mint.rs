@@ -83,6 +83,9 @@ fn make(config: &MintConfig) -> Result<(String, String), TokenCommandError> {
     );
     let site = config.site.trim_end_matches('/');
     notes.push_str(&format!("page: {site}/{}#token={token}\n", config.room));
+    if Role::from(config.role) != Role::Viewer {
+        notes.push_str(&format!("studio: {site}/studio/{}#token={token}\n", config.room));
+    }
     Ok((format!("{token}\n"), notes))
 }
 

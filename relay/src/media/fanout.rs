@@ -3,7 +3,7 @@
 
 use std::{
     future::{Future, poll_fn},
-    ops::Range,
+    ops::{Range, RangeInclusive},
     pin::pin,
     sync::{Arc, atomic::AtomicBool, atomic::Ordering},
     task::{Context, Poll, Wake, Waker},
@@ -23,8 +23,11 @@ use crate::{
     registry::Seat,
 };
 
-/// Viewers that are handed an item before their sessions get their turn.
-const PORTION: usize = 32;
+/// Bytes that are handed over, to all viewers together, before their sessions and other tracks get their turn: a
+/// keyframe goes to few at a time, so that sound need not wait until all have it.
+const PORTION_BYTES: usize = 128 << 10;
+/// Viewers that are handed something before that, whatever its size.
+const PORTION: RangeInclusive<usize> = 2..=64;
 
 /// All viewers of a track.
 #[derive(Debug)]
@@ -127,9 +130,11 @@ impl Fanout {
     /// The same for several in portions of viewers, each of which is sent before the next is handed over: what a
     /// viewer's session has to look at is still in the processor's cache then. Nobody else's item comes between.
     pub(super) async fn pass(&mut self, items: &[(Instant, Item)]) {
+        let bytes: usize = items.iter().map(|(_, item)| size(item)).sum();
+        let portion = (PORTION_BYTES / bytes.max(1)).clamp(*PORTION.start(), *PORTION.end());
         let mut from = 0;
         loop {
-            let until = self.viewers.len().min(from + PORTION);
+            let until = self.viewers.len().min(from + portion);
             self.hand_over(from..until, items);
             if until == self.viewers.len() {
                 break;
@@ -239,6 +244,14 @@ impl Fanout {
             self.books.count(&mut viewer);
             viewer.writer.done(code, reason);
         }
+    }
+}
+
+/// Bytes that an item sends.
+fn size(item: &Item) -> usize {
+    match item {
+        Item::Object(object) | Item::Datagram(object) => object.payload.len(),
+        Item::End { .. } => 0,
     }
 }
 

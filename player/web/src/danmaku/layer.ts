@@ -22,8 +22,14 @@ export class Layer {
 
   constructor(
     private readonly canvas: HTMLCanvasElement,
-    private readonly settings: Settings,
+    private settings: Settings,
   ) {}
+
+  /** Follows other wishes. */
+  want(settings: Settings): void {
+    this.settings = settings
+    this.arrange()
+  }
 
   /** Follows the size of the picture. */
   arrange(): void {

@@ -1,6 +1,6 @@
 /** How a viewer wants bullets, as it was kept. */
 
-import { recall } from '../element/storage'
+import { recall, remember } from '../element/storage'
 import { fields, list, text } from '../room/json'
 
 /** The wishes. */
@@ -27,6 +27,13 @@ export function recalled(): Settings {
     // What cannot be read is as if it were not there.
   }
   return read(kept)
+}
+
+/** Keeps wishes for next time, within their bounds. */
+export function remembered(wishes: Settings): Settings {
+  const settings = read(wishes)
+  remember('danmaku', JSON.stringify(settings))
+  return settings
 }
 
 /** Wishes within their bounds. */

@@ -1,3 +1,5 @@
+import type { Settings } from '../danmaku/settings'
+
 /** What the viewer asks for with a control. */
 export type Action =
   | { readonly type: 'play' }
@@ -10,6 +12,7 @@ export type Action =
   | { readonly type: 'latency'; readonly latency: number | null }
   | { readonly type: 'language'; readonly language: string }
   | { readonly type: 'statistics' }
+  | { readonly type: 'danmaku'; readonly change: Partial<Settings> | 'toggle' }
   | { readonly type: 'menu' }
   | { readonly type: 'help' }
   | { readonly type: 'retry' }

@@ -79,6 +79,7 @@ export class Help extends LitElement {
       [['f'], text.keyFullscreen],
       [['↑', '↓'], text.keyVolume],
       [['→', 'l'], text.keyJump],
+      [['d'], text.keyDanmaku],
       [['s'], text.keyStatistics],
       [['?'], text.keyHelp],
     ]

@@ -23,6 +23,8 @@ export function keyAction(event: KeyboardEvent, now: { readonly volume: number; 
       return { type: 'fullscreen' }
     case 's':
       return { type: 'statistics' }
+    case 'd':
+      return { type: 'danmaku', change: 'toggle' }
     case 'l':
       return { type: 'jump' }
     case '?':

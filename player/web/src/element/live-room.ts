@@ -4,8 +4,7 @@ import { html, LitElement, nothing, type PropertyValues, type TemplateResult } f
 
 import { Client, type Admission, type Endpoint } from '../client'
 import { now } from '../clock'
-import { Layer } from '../danmaku/layer'
-import { recalled } from '../danmaku/settings'
+import { Bullets } from '../danmaku/bullets'
 import { choose, strings, type Language, type Strings } from '../i18n'
 import type { State } from '../messages'
 import { isRoom } from '../naming'
@@ -26,6 +25,8 @@ import './menu'
 import type { Menu } from './menu'
 import { Participation } from './participation'
 import './readings'
+import './room-overlay'
+import type { RoomOverlay } from './room-overlay'
 import './room-panel'
 import { stageStyles } from './stage'
 import { remember, recall } from './storage'
@@ -79,7 +80,7 @@ export class LiveRoom extends LitElement {
     (say) => this.#client?.say(say),
     (board) => this.dispatchEvent(new CustomEvent<Board>('boardchange', { detail: board })),
   )
-  #layer: Layer | null = null
+  readonly #bullets = new Bullets(() => this.renderRoot.querySelector('.danmaku'))
   #quality = 'auto'
   #volume = Number(recall('volume') ?? 1)
   #language: Language | null = LiveRoom.#recalledLanguage()
@@ -204,6 +205,7 @@ export class LiveRoom extends LitElement {
         <div class="frame">
           ${this.#picture(text, picture)}
           <canvas class="danmaku" aria-hidden="true"></canvas>
+          ${picture ? html`<live-room-overlay class="overlay" .strings=${text} .board=${this.board}></live-room-overlay>` : nothing}
           <div class="veil ${veiled ? 'on' : ''} ${picture ? 'over' : ''}">
             ${veiled
               ? html`<live-room-card
@@ -235,7 +237,8 @@ export class LiveRoom extends LitElement {
               .strings=${text}
               .board=${this.board}
               @live-room-say=${({ detail }: CustomEvent<Say>) => this.say(detail)}
-              @live-room-tap=${({ detail }: CustomEvent<Reaction>) => this.#part.tap(detail)}
+              @live-room-tap=${({ detail }: CustomEvent<Reaction>) => this.#tapped(detail)}
+              @live-room-take-back=${({ detail }: CustomEvent<number>) => this.#part.takeBack(detail)}
             ></live-room-panel>`
           : nothing}
         <p class="announce" role="status" aria-live="polite">${title(text, state, picture)}</p>
@@ -275,6 +278,7 @@ export class LiveRoom extends LitElement {
         target: this.#client?.statistics.targetMs ?? null,
         language: this.#speaks,
         statistics: this.#readings,
+        danmaku: this.#isSocial ? this.#bullets.settings : null,
       }}
     ></live-room-menu>`
   }
@@ -343,12 +347,13 @@ export class LiveRoom extends LitElement {
 
   #heard(news: News): void {
     this.#part.hear(news)
-    const canvas = this.renderRoot.querySelector<HTMLCanvasElement>('.danmaku')
-    if (canvas && news.kind === 'bullet') {
-      this.#layer ??= new Layer(canvas, recalled())
-      this.#layer.arrange()
-      this.#layer.show(news.bullet, news.bullet.viewer === this.board.you?.viewer ? 'own' : 'other')
-    } else if (news.kind === 'gone') this.#layer?.remove(news)
+    if (news.kind === 'bullet') this.#bullets.show(news.bullet, news.bullet.viewer === this.board.you?.viewer ? 'own' : 'other')
+    else if (news.kind === 'gone') this.#bullets.remove(news)
+  }
+
+  #tapped(reaction: Reaction): void {
+    this.#part.tap(reaction)
+    this.renderRoot.querySelector<RoomOverlay>('live-room-overlay')?.tapped(reaction)
   }
 
   #changed(): void {
@@ -411,6 +416,9 @@ export class LiveRoom extends LitElement {
         break
       case 'statistics':
         this.#readings = !this.#readings
+        break
+      case 'danmaku':
+        this.#bullets.want(action.change === 'toggle' ? { isOn: !this.#bullets.settings.isOn } : action.change)
         break
       case 'menu':
         void this.#open(this.#panel === 'menu' ? 'none' : 'menu')

@@ -4,7 +4,9 @@ import { css, html, LitElement, type TemplateResult } from 'lit'
 
 import { LANGUAGES, type Language, type Strings } from '../i18n'
 import type { Rendition } from '../messages'
+import type { Settings } from '../danmaku/settings'
 import { act } from './action'
+import './danmaku-menu'
 import * as icons from './icons'
 import { shapes, tokens } from './theme'
 
@@ -22,6 +24,8 @@ export interface MenuView {
   readonly target: number | null
   readonly language: Language
   readonly statistics: boolean
+  /** How bullets are wanted; `null` where there are none. */
+  readonly danmaku: Settings | null
 }
 
 /** `<live-room-menu>` */
@@ -169,6 +173,7 @@ export class Menu extends LitElement {
           <h2>${text.latency}</h2>
           ${this.#latency()}
         </section>
+        ${view.danmaku ? html`<section><danmaku-menu .strings=${text} .settings=${view.danmaku}></danmaku-menu></section>` : ''}
         <section>
           <h2>${text.language}</h2>
           <div class="languages">

@@ -2,7 +2,7 @@
 
 import type { ReactiveController, ReactiveControllerHost } from 'lit'
 
-import { BLANK, heard, said, Taps, type Board } from '../room/board'
+import { BLANK, heard, said, takenBack, Taps, type Board } from '../room/board'
 import type { Reaction } from '../room/reactions'
 import type { Say } from '../room/say'
 import type { News } from '../room/seat'
@@ -46,6 +46,11 @@ export class Participation implements ReactiveController {
   say(say: Say): void {
     const id = this.send(say)
     if (id !== undefined) this.#become(said(this.#board, id, say))
+  }
+
+  /** Takes a text that was refused off the board: it is being written anew. */
+  takeBack(id: number): void {
+    this.#become(takenBack(this.#board, id))
   }
 
   /** One tap; taps are sent together. */

@@ -103,6 +103,12 @@ export const stageStyles = css`
     pointer-events: none;
   }
 
+  .overlay {
+    inline-size: min(100cqi, 100cqb * var(--aspect));
+    aspect-ratio: var(--aspect);
+    z-index: 1;
+  }
+
   .side {
     display: none;
     grid-area: side;

@@ -48,6 +48,11 @@ export function said(board: Board, id: number, say: Say): Board {
   return 'text' in say ? { ...board, own: [...board.own, { id, say, refusal: null }] } : board
 }
 
+/** The board after a text that was refused was taken back to be written anew. */
+export function takenBack(board: Board, id: number): Board {
+  return { ...board, own: board.own.filter((own) => own.id !== id) }
+}
+
 /** The board after news. */
 export function heard(board: Board, news: News): Board {
   switch (news.kind) {
