@@ -174,8 +174,8 @@ impl Sprite {
             let line = &mut pixels[y * width + start..(y + 1) * width];
             for (pixel, &(letter, dark)) in line.iter_mut().zip(&cover[first..]) {
                 if dark > 0 {
-                    let under = mix(*pixel, 0, u32::from(dark) * opacity >> 8);
-                    *pixel = mix(under, self.color, u32::from(letter) * opacity >> 8);
+                    let under = mix(*pixel, 0, (u32::from(dark) * opacity) >> 8);
+                    *pixel = mix(under, self.color, (u32::from(letter) * opacity) >> 8);
                 }
             }
         }

@@ -37,7 +37,7 @@ async fn watch(
     let (events, mut told) = mpsc::channel(100);
     let (control, controls) = mpsc::channel(10);
     let config = Cli::settings(arguments).expect("settings");
-    let mut driver = Driver::new(Arc::new(config), Clock::new(), events, controls, None);
+    let mut driver = Driver::new(Arc::new(config), Clock::new(), events, controls, None, None);
     let collect = async {
         let mut all = Vec::new();
         while let Some(event) = told.recv().await {
@@ -49,7 +49,7 @@ async fn watch(
         all
     };
     let stay = async {
-        let turn = driver.stay(Link::new(session, Kind::Memory)).await;
+        let turn = driver.stay(Link::new(session, Kind::Memory, None)).await;
         drop(driver);
         turn
     };

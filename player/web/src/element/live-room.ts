@@ -260,7 +260,7 @@ export class LiveRoom extends LitElement {
   #tap(text: Strings, playing: boolean): TemplateResult | typeof nothing {
     const view = this.#client?.view
     const silent = this.muted || !view?.audible
-    if (!playing || !view?.hasAudio || !silent || this.#soundTouched || this.#panel === 'menu') return nothing
+    if (this.alone || !playing || !view?.hasAudio || !silent || this.#soundTouched || this.#panel === 'menu') return nothing
     return html`<button class="tap panel" @click=${() => act(this, { type: 'unmute' })}>
       ${icons.muted} ${text.tapToUnmute}
     </button>`

@@ -28,6 +28,7 @@ export class RoomMe extends RoomPart {
             ✋ ${you.hand ? text.lowerHand : text.raiseHand}
           </button>`
         : nothing}
+      ${this.#isEditing ? nothing : html`<span class="watching">${text.watching(board.state.presence.watching)}</span>`}
     </div>`
   }
 

@@ -13,7 +13,7 @@ export const panelStyles = css`
   header, [role='tablist'] { display: flex; min-inline-size: 0; }
   [role='tablist'] { gap: 4px; overflow-x: auto; scrollbar-width: none; }
   header { align-items: center; gap: 4px; padding: 12px 14px 8px; border-block-end: 1px solid var(--line); }
-  [role='tab'] { padding: 6px 12px; min-block-size: 36px; border-radius: 12px; font-size: 14px; font-weight: 600; color: var(--soft); }
+  [role='tab'] { flex: none; padding: 6px 12px; min-block-size: 36px; border-radius: 12px; font-size: 14px; font-weight: 600; color: var(--soft); }
   [role='tab'][aria-selected='true'] { background: var(--hover); color: var(--ink); }
   .fresh::after { content: ''; display: inline-block; inline-size: 7px; block-size: 7px; margin-inline-start: 6px; border-radius: 50%; background: var(--live); vertical-align: 2px; }
   .watching { margin-inline-start: auto; font-size: 12px; color: var(--soft); font-variant-numeric: tabular-nums; white-space: nowrap; }

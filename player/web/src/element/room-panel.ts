@@ -59,10 +59,7 @@ export class RoomPanel extends RoomPart {
     const tab = tabs.includes(this.#tab) ? this.#tab : tabs[0]
     return html`
       <section class="panel-body" aria-label=${text.room} @live-room-reply=${this.#reply} @live-room-again=${this.#again}>
-        <header>
-          <div role="tablist" aria-label=${text.room} @keydown=${this.#turnByKey}>${tabs.map((one) => this.#tabOf(one, one === tab))}</div>
-          <span class="watching">${text.watching(board.state.presence.watching)}</span>
-        </header>
+        <header role="tablist" aria-label=${text.room} @keydown=${this.#turnByKey}>${tabs.map((one) => this.#tabOf(one, one === tab))}</header>
         ${board.state.notice ? html`<p class="notice" role="note">📌 ${board.state.notice.text}</p>` : nothing} ${this.#link()}
         ${this.#part(tab)}
         <room-me .strings=${text} .board=${board}></room-me>

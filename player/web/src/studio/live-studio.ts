@@ -29,6 +29,9 @@ import { studioStyles } from './studio-styles'
 
 const SECTIONS = ['chat', 'questions', 'polls', 'products', 'rules', 'people'] as const
 type Section = (typeof SECTIONS)[number]
+/** What stands where: on a wide screen below the picture and beside the chat, else all in one place. */
+const WORK: readonly Section[] = ['questions', 'polls', 'products']
+const ORDER: readonly Section[] = ['people', 'rules']
 
 /** Wide enough for the chat to stand beside the other sections. */
 const WIDE = '(min-width: 980px)'
@@ -48,7 +51,8 @@ export class LiveStudio extends LitElement {
   static override styles = [tokens, shapes, studioStyles]
 
   #language: Language = choose([recall('language') ?? '', ...navigator.languages].filter((wish) => wish !== ''))
-  #section: Section = 'chat'
+  /** What is open, the last first. */
+  #open: readonly Section[] = ['chat']
   #board: Board = BLANK
   #fault: Fault | null = null
   #refused: { readonly refusal: Refusal; readonly at: number } | null = null
@@ -77,7 +81,7 @@ export class LiveStudio extends LitElement {
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
-    if (changed.has('room') || changed.has('token')) this.#open()
+    if (changed.has('room') || changed.has('token')) this.#enter()
   }
 
   protected override render(): TemplateResult {
@@ -85,8 +89,6 @@ export class LiveStudio extends LitElement {
     document.documentElement.lang = this.#language
     if (this.room === null || !isRoom(this.room)) return html`<main class="alone"><h1>${text.noRoom}</h1><p>${text.noRoomMore}</p></main>`
     document.title = text.title(this.room)
-    const sections: readonly Section[] = this.#wide.matches ? SECTIONS.filter((section) => section !== 'chat') : SECTIONS
-    const section = sections.includes(this.#section) ? this.#section : (sections[0] ?? 'questions')
     return html`
       <div class="studio" lang=${this.#language} @live-room-say=${({ detail }: CustomEvent<Say>) => this.#live?.say(detail)}>
         ${this.#header(text, this.room)}
@@ -96,13 +98,11 @@ export class LiveStudio extends LitElement {
             ></studio-entrance>`
           : html`
               <div class="picture">${this.#live}</div>
-              ${this.#wide.matches ? html`<section class="chat" aria-label=${text.chat}>${this.#part('chat')}</section>` : nothing}
-              <section class="work" aria-label=${text.sections}>
-                <nav role="tablist" aria-label=${text.sections} @keydown=${this.#turnByKey}>
-                  ${sections.map((one) => this.#tab(text, one, one === section))}
-                </nav>
-                ${this.#status(text)} ${this.#part(section)}
-              </section>
+              ${this.#wide.matches
+                ? html`${this.#place(text, 'order', ORDER)}
+                    <section class="chat" aria-label=${text.chat}>${this.#part('chat')}</section>
+                    ${this.#place(text, 'work', WORK)}`
+                : this.#place(text, 'work', SECTIONS)}
             `}
         <p class="unseen" role="status" aria-live="polite">${this.#told}</p>
         <studio-keys .language=${this.#language} .board=${this.#board}></studio-keys>
@@ -130,6 +130,15 @@ export class LiveStudio extends LitElement {
       </select>
       ${this.#live === null ? nothing : html`<button class="act" @click=${() => this.#forget(null)}>${text.leave}</button>`}
     </header>`
+  }
+
+  /** Several sections in one place, one of them open. */
+  #place(text: StudioStrings, place: 'work' | 'order', sections: readonly Section[]): TemplateResult {
+    const open = this.#open.find((section) => sections.includes(section)) ?? sections[0] ?? 'chat'
+    return html`<section class=${place} aria-label=${sections.map((section) => text[section]).join(', ')}>
+      <nav role="tablist" aria-label=${text.sections} @keydown=${this.#turnByKey}>${sections.map((one) => this.#tab(text, one, one === open))}</nav>
+      ${place === 'work' ? this.#status(text) : nothing} ${this.#part(open)}
+    </section>`
   }
 
   #tab(text: StudioStrings, section: Section, isOpen: boolean): TemplateResult {
@@ -173,7 +182,7 @@ export class LiveStudio extends LitElement {
   }
 
   /** Looks at the token and goes in with it. */
-  #open(): void {
+  #enter(): void {
     const { room } = this
     if (room === null || !isRoom(room)) return
     const token = this.token ?? kept(room)
@@ -230,12 +239,12 @@ export class LiveStudio extends LitElement {
   }
 
   #turn(section: Section): void {
-    this.#section = section
+    this.#open = [section, ...this.#open.filter((open) => open !== section)]
     this.requestUpdate()
   }
 
   readonly #turnByKey = (event: KeyboardEvent): void => {
-    const tabs = [...this.renderRoot.querySelectorAll<HTMLElement>('[role=tab]')]
+    const tabs = [...(event.currentTarget as HTMLElement).querySelectorAll<HTMLElement>('[role=tab]')]
     const at = tabs.findIndex((tab) => tab === this.shadowRoot?.activeElement)
     const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key]
     const next = by === undefined || at < 0 ? undefined : tabs.at((at + by) % tabs.length)

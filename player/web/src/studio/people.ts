@@ -46,8 +46,12 @@ export class StudioPeople extends Part {
   }
 
   #act({ at, by, act, to, detail }: ActDone): TemplateResult {
+    const { messages, desk, state } = this.board
+    const known = [...messages, ...(desk?.muted ?? []), ...(desk?.banned ?? []), ...state.hands].find(({ viewer }) => viewer === to)
     return html`<li data-row>
-      <p class="said"><small>${this.time(at)}</small> <b>${by.name}</b>${this.text.done[act] ?? act}${to === null ? '' : ` → ${to}`}</p>
+      <p class="said">
+        <small>${this.time(at)}</small> <b>${by.name}</b>${this.text.done[act] ?? act}${to === null ? '' : ` → ${known?.name ?? to}`}
+      </p>
       ${detail === '' ? nothing : html`<small class="said">${detail}</small>`}
     </li>`
   }

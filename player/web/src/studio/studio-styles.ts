@@ -4,7 +4,7 @@ import { css } from 'lit'
 
 export const studioStyles = css`
   :host { display: block; block-size: 100dvh; color: var(--ink); background: var(--ground); font-family: system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Noto Sans CJK SC', 'PingFang SC', 'Microsoft YaHei', sans-serif; font-size: 15px; line-height: 1.4; }
-  .studio { display: grid; block-size: 100%; grid-template: 'header header header' auto 'picture chat work' minmax(0, 1fr) / minmax(0, 1.15fr) minmax(280px, 0.9fr) minmax(320px, 1fr); gap: 0 12px; padding: 0 12px 12px; }
+  .studio { display: grid; block-size: 100%; grid-template: 'header header header' auto 'picture chat work' auto 'order chat work' minmax(0, 1fr) / minmax(0, 1.15fr) minmax(280px, 0.9fr) minmax(320px, 1fr); gap: 0 12px; padding: 0 12px 12px; }
   header { grid-area: header; display: flex; flex-wrap: wrap; align-items: center; gap: 8px 20px; padding: 12px 6px; }
   h1 { margin: 0; font-size: 18px; font-weight: 700; overflow-wrap: anywhere; }
   h1 small { margin-inline-start: 8px; font-size: 12.5px; font-weight: 500; color: var(--soft); }
@@ -14,12 +14,14 @@ export const studioStyles = css`
   dd { margin: 0; font-weight: 650; font-variant-numeric: tabular-nums; }
   a { color: var(--accent); font-size: 13.5px; }
   select, .act { min-block-size: 36px; padding-inline: 10px; border-radius: 11px; border: 1px solid var(--line); background: var(--raised); color: inherit; font: inherit; font-size: 13px; }
-  .picture, .chat, .work { border: 1px solid var(--line); border-radius: 18px; overflow: hidden; min-block-size: 0; min-inline-size: 0; background: var(--raised); }
+  .picture, .chat, .work, .order { border: 1px solid var(--line); border-radius: 18px; overflow: hidden; min-block-size: 0; min-inline-size: 0; background: var(--raised); }
   .picture { grid-area: picture; align-self: start; }
-  live-room { display: block; inline-size: 100%; aspect-ratio: 16 / 10; }
+  .order { grid-area: order; margin-block-start: 12px; }
+  live-room { display: block; inline-size: 100%; aspect-ratio: 16 / 9; min-block-size: 0; }
   .chat { grid-area: chat; display: grid; }
-  .work { grid-area: work; display: grid; grid-template-rows: auto auto minmax(0, 1fr); }
-  .work > :last-child { grid-row: 3; }
+  .work { grid-area: work; }
+  .work, .order { display: grid; grid-template-rows: auto auto minmax(0, 1fr); }
+  :is(.work, .order) > :last-child { grid-row: 3; }
   .whole { grid-column: 1 / -1; border-radius: 18px; overflow: hidden; }
   nav { display: flex; gap: 2px; padding: 8px; overflow-x: auto; border-block-end: 1px solid var(--line); scrollbar-width: none; }
   [role='tab'] { flex: none; min-block-size: 38px; padding-inline: 12px; border-radius: 12px; font-size: 14px; font-weight: 600; color: var(--soft); }
