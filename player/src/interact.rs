@@ -53,7 +53,7 @@ const DATAGRAM_BYTES: usize = 1150;
 
 /// What a viewer hears of the room, and of what it said itself.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Heard {
+pub enum Heard {
     /// The room can be spoken to.
     Connected,
     /// The relay is gone; it is tried again.
@@ -91,16 +91,26 @@ pub fn run(config: Config) -> anyhow::Result<()> {
         );
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let (says, sayings) = mpsc::channel(MOST_SAYINGS);
-    let (events, heard) = mpsc::channel(MOST_HEARD);
-    let driver = runtime.spawn(Driver::new(config.clone(), sayings, events).run());
+    let (says, heard) = {
+        let _inside = runtime.enter();
+        join(config.clone())
+    };
     let result = match config.script {
         Some(script) => runtime.block_on(script::run(script, says, heard)),
         None => screen::run(&config, &says, heard),
     };
-    driver.abort();
     runtime.shutdown_timeout(Duration::from_millis(300));
     result
+}
+
+/// Takes part from within a program, in a task of the present runtime: what is sent is said, what comes is heard.
+/// The task ends once the sender is dropped or [`Heard::End`] was told. Who does not read holds up no more than
+/// this one session.
+pub fn join(config: Config) -> (mpsc::Sender<Say>, mpsc::Receiver<Heard>) {
+    let (says, sayings) = mpsc::channel(MOST_SAYINGS);
+    let (events, heard) = mpsc::channel(MOST_HEARD);
+    tokio::spawn(Driver::new(config, sayings, events).run());
+    (says, heard)
 }
 
 /// The task that speaks and hears.

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod broadcast;
+mod crowd;
 mod examples;
 mod film;
 mod foreign;

@@ -10,6 +10,7 @@ use shared::room::{
     chat::{Line, Message},
     polls::{Poll, Stage, Vote},
     presence::{Hand, Raised, Rename},
+    products::Card,
     questions::{Question, Upvote},
     reactions::{Reaction, Tally, Taps},
     say::You,
@@ -153,6 +154,12 @@ impl Desk {
     /// The newest poll, while it is up.
     pub(super) fn open_poll(&self) -> Option<&Poll> {
         self.state.polls.last()
+    }
+
+    /// The product whose card is up.
+    pub(super) fn shown_product(&self) -> Option<&Card> {
+        let shown = self.state.pin?.product;
+        self.state.products.iter().find(|product| product.product == shown).map(|product| &product.card)
     }
 
     /// Questions that are open, most votes first.

@@ -26,8 +26,19 @@ use crate::config::chat::Config;
 const FRAME: Duration = Duration::from_millis(50);
 /// A side column needs this many columns in all.
 const SIDE_FROM: u16 = 70;
-const HELP: &str =
-    "Enter send  /ask /d /name  ^L like  Alt+1-9 vote  Tab question  ^U upvote  PgUp/PgDn  ^C leave";
+/// What keys do, the most needed first and last.
+const HELP: [&str; 8] = [
+    "Enter send",
+    "/ask /d /name",
+    "^L like",
+    "Alt+1-9 vote",
+    "Tab question",
+    "^U upvote",
+    "PgUp/PgDn back",
+    "^C leave",
+];
+/// Lines that help may take, where the terminal is high enough.
+const HELP_LINES: usize = 3;
 
 /// Shows the room until the person leaves.
 pub(super) fn run(
@@ -147,16 +158,30 @@ impl Paint {
     }
 }
 
+/// The help in lines of a width.
+fn help_lines(width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for item in HELP {
+        match lines.last_mut() {
+            Some(line) if line.len() + 2 + item.len() <= width => *line = format!("{line}  {item}"),
+            _ => lines.push(item.to_owned()),
+        }
+    }
+    lines
+}
+
 fn draw(frame: &mut Frame<'_>, room: &str, desk: &Desk, paint: Paint) {
     let now = Instant::now();
     let notice = u16::from(desk.state.notice.is_some());
+    let helps = help_lines(usize::from(frame.area().width));
+    let lines = if frame.area().height < 16 { 1 } else { helps.len().min(HELP_LINES) };
     let [head, above, middle, word, input, help] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(notice),
         Constraint::Min(3),
         Constraint::Length(1),
         Constraint::Length(3),
-        Constraint::Length(1),
+        Constraint::Length(lines as u16),
     ])
     .areas(frame.area());
     let link = match &desk.link {
@@ -196,11 +221,14 @@ fn draw(frame: &mut Frame<'_>, room: &str, desk: &Desk, paint: Paint) {
         let column = u16::try_from(column).unwrap_or(u16::MAX).min(inner.width - 1);
         frame.set_cursor_position(Position { x: inner.x + column, y: inner.y });
     }
-    frame.render_widget(Paragraph::new(HELP).style(Style::new().add_modifier(Modifier::DIM)), help);
+    frame.render_widget(
+        Paragraph::new(helps.join("\n")).style(Style::new().add_modifier(Modifier::DIM)),
+        help,
+    );
 }
 
 fn has_side(desk: &Desk) -> bool {
-    desk.open_poll().is_some() || !desk.questions().is_empty()
+    desk.shown_product().is_some() || desk.open_poll().is_some() || !desk.questions().is_empty()
 }
 
 /// The newest messages that fit, the last of them where one reads.
@@ -246,6 +274,12 @@ fn draw_side(frame: &mut Frame<'_>, area: Rect, desk: &Desk, paint: Paint) {
     let block = Block::new().borders(Borders::ALL).title(" room ");
     let width = usize::from(block.inner(area).width);
     let mut rows: Vec<Line<'_>> = Vec::new();
+    if let Some(card) = desk.shown_product() {
+        for text in [&card.title, &card.price, &card.link] {
+            rows.extend(wrap(text, width).into_iter().map(|row| Line::styled(row, paint.of(Color::Cyan))));
+        }
+        rows.push(Line::raw(""));
+    }
     if let Some(poll) = desk.open_poll() {
         let head = format!("Poll {} ({}): {}", poll.poll.0, stage_of(poll), poll.question);
         rows.extend(wrap(&head, width).into_iter().map(|row| Line::styled(row, paint.of(Color::Yellow))));
@@ -283,9 +317,19 @@ mod tests {
     use shared::room::{
         Wall,
         polls::{Poll, PollId, Stage},
+        products::{Card, Pin, Product, ProductId},
     };
 
     use super::*;
+
+    #[test]
+    fn help_is_cut_at_its_items() {
+        for width in [20, 50, 90, 200] {
+            let lines = help_lines(width);
+            assert!(lines.iter().all(|line| line.len() <= width), "{lines:?}");
+            assert_eq!(lines.join("  "), HELP.join("  "));
+        }
+    }
 
     #[test]
     fn the_room_is_drawn_in_any_size() {
@@ -302,6 +346,14 @@ mod tests {
             stage: Stage::Open,
         });
         desk.hear(Instant::now(), Heard::Connected);
+        let card = Card {
+            title: "灯 lamp".into(),
+            price: "99".into(),
+            link: "https://a.example".into(),
+            picture: None,
+        };
+        desk.state.products.push(Product { product: ProductId(1), card });
+        desk.state.pin = Some(Pin { product: ProductId(1), media: None });
         for (width, height) in [(100, 30), (30, 10), (8, 4), (1, 1)] {
             let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a terminal");
             terminal.draw(|frame| draw(frame, "demo", &desk, Paint::Colours)).expect("drawn");

@@ -10,6 +10,7 @@ use shared::{
         Delta, Snapshot, Speaker, ViewerId, Wall, chat, danmaku,
         desk::{self, ActDone},
         reactions::Tally,
+        run::first_group,
     },
 };
 
@@ -180,11 +181,10 @@ impl Feeds {
         payload
     }
 
-    /// Begins a group. Its number is the time, so that numbers grow over a restart as well.
     fn begin(&mut self, now: Wall, feed: Feed) {
         let place = &mut self.places[index(feed)];
-        let after = place.group.map_or(0, |group| group.saturating_add(1));
-        place.group = Some(now.0.max(after));
+        let next = |group: u64| group.saturating_add(1);
+        place.group = Some(place.group.map_or_else(|| first_group(now).0, next));
         place.next = 0;
         place.deltas = 0;
     }

@@ -23,6 +23,7 @@
 //! | [`chat`], [`danmaku`], [`reactions`], [`questions`], [`polls`], [`products`], [`presence`], [`notice`] | the kinds |
 //! | [`mode`] | what the host allows: features, slow mode, who may speak |
 //! | [`desk`] | what moderators see |
+//! | [`run`] | how groups of these tracks are numbered |
 //! | [`speaker`] | one viewer's voice: numbers, repeats, keeps order |
 //! | [`listener`] | one viewer's ear: snapshots and deltas, order, gaps |
 
@@ -40,6 +41,7 @@ pub mod presence;
 pub mod products;
 pub mod questions;
 pub mod reactions;
+pub mod run;
 pub mod say;
 pub mod speaker;
 pub mod state;

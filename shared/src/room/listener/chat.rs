@@ -10,7 +10,10 @@ use bytes::Bytes;
 use super::{Known, Unreadable, read};
 use crate::{
     moqt::{GroupId, Location, ObjectId},
-    room::chat::{GROUP, Line},
+    room::{
+        chat::{GROUP, Line},
+        run::first_of,
+    },
 };
 
 /// New objects that may wait for the history, or for the group before; past it they go on.
@@ -106,6 +109,10 @@ impl Chat {
             return;
         }
         self.history = None;
+        if let (None, Some((&at, _))) = (self.next, self.held.first_key_value()) {
+            // Nothing was said before this listener came: what overtook the first group waits for it.
+            self.next = Some(Location { group: first_of(at.group), object: ObjectId(0) });
+        }
         while let Some((&at, _)) = self.held.first_key_value() {
             let follows = match self.next {
                 // The straggler of a group that was not waited for any longer comes late, but it comes.

@@ -103,6 +103,28 @@ fn a_history_that_never_ends_holds_nothing_up_for_ever() {
 }
 
 #[test]
+fn whoever_was_there_before_the_first_word_waits_for_it() {
+    let first = crate::room::run::first_group(Wall(1_000)).0;
+    let (mut chat, now) = (Chat::default(), Instant::now());
+    chat.begin(now, None);
+    chat.past_is_over(now);
+    chat.take(now, at(first + 1, 0), line(3));
+    assert!(heard(&mut chat, now).is_empty(), "the second group overtook the first");
+    for (object, number) in [(0, 1), (1, 2)] {
+        chat.take(now, at(first, object), line(number));
+    }
+    chat.end(now, GroupId(first));
+    assert_eq!(heard(&mut chat, now), [1, 2, 3]);
+    // One that never comes holds nothing up for ever.
+    chat.begin(now, None);
+    chat.past_is_over(now);
+    chat.take(now, at(first + 1, 1), line(4));
+    assert!(heard(&mut chat, now).is_empty());
+    let deadline = chat.deadline().expect("a deadline");
+    assert_eq!(heard(&mut chat, deadline), [4]);
+}
+
+#[test]
 fn a_group_waits_for_the_one_before() {
     let (mut chat, now) = (Chat::default(), Instant::now());
     chat.begin(now, Some(at(0, 0)));
