@@ -24,7 +24,7 @@ use tokio::{
 use crate::{
     clock::{Clock, until},
     config::{Config, DisplayKind, Patience, StatsFormat},
-    danmaku, decode,
+    decode,
     display::{self, Display, Reporter, Viewer, file::Recorder},
     playback::{Parts, Playback},
     session::{Beside, Control, Driver, Event, Leave},
@@ -225,7 +225,7 @@ fn open_display(
         }
         #[cfg(feature = "window")]
         DisplayKind::Window => {
-            let (ear, bullets) = danmaku::feed::open(config.room.clone(), config.danmaku.clone())?;
+            let (ear, bullets) = crate::danmaku::feed::open(config.room.clone(), config.danmaku.clone())?;
             let (handle, window) = display::window::open(reporter, viewer, bullets)?;
             let beside: Beside = Arc::new(move |session| Box::pin(ear.clone().follow(session)));
             (Box::new(handle), Screen::Window(Box::new(window)), Some(beside))

@@ -103,6 +103,7 @@ describe('@moqt/webtransport in Chromium', () => {
       const late = (lab.late = await lab.connect());
       const filter = { type: 'LargestObject' };
       const { subscription, got } = await lab.subscribe(late, 'lab/desk', 'notes', { filter });
+      lab.joined = got;
       const joiningRequestId = subscription.requestId;
       await late.client.joiningFetch({ joiningFetchType: 'relative', joiningRequestId, joiningStart: 0n });
       await lab.wait('the past', () => late.seen.fetched.length === 2);
@@ -161,7 +162,9 @@ describe('@moqt/webtransport in Chromium', () => {
       };
       const before = notes.got.length;
       await update(0n);
+      // Another one tells that the relay has it: connections overtake each other.
       await lab.send(publisher, 7n, 10n, 'unseen');
+      await lab.wait('the relay has it', () => lab.joined.some((place) => place.startsWith('10/')));
       await update(1n);
       await lab.send(publisher, 7n, 11n, 'seen');
       await lab.wait('what follows', () => notes.got.some((place) => place.startsWith('11/')));

@@ -16,15 +16,15 @@ pub(super) const GENERATOR_LIMIT: f64 = 0.95;
 
 /// What `make bench` measures.
 const ALL: &str = "video:1,50,200,500,1000,2000 video+web:200 layers:200 audio:500 datagrams:200 tracks:1000 \
-                   video+churn:200 video+slow:200 video+cut:200 calm:500 burst:500";
+                   video+churn:200 video+slow:200 video+cut:200 calm:500 burst:500 idle:1000 video+room:200 video+taps:200 audio+talk:200";
 /// What shows within two minutes whether something changed.
 const QUICK: &str = "video:200,500";
 
 /// Settings of a bench.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Config {
-    /// What to measure, as SHAPE[+web|+churn|+slow|+cut]:SUBSCRIBERS,...; shapes are video, layers, audio,
-    /// datagrams, tracks, calm, burst
+    /// What to measure, as SHAPE[+web|+churn|+slow|+cut|+room|+talk|+taps]:SUBSCRIBERS,...; shapes are video, layers, audio,
+    /// datagrams, tracks, calm, burst, idle
     #[arg(value_name = "POINTS")]
     points: Vec<String>,
     /// Only 200 and 500 subscribers of 30/s x 4 kB, against our own floor
@@ -51,6 +51,9 @@ pub(super) enum Variant {
     Churn,
     Slow,
     Cut,
+    Room,
+    Talk,
+    Taps,
 }
 
 /// A load.
@@ -72,6 +75,9 @@ impl Variant {
             Self::Churn => &["--visitors", "100"],
             Self::Slow => &["--trouble", "slow"],
             Self::Cut => &["--trouble", "cut"],
+            Self::Room => &["--room"],
+            Self::Talk => &["--room", "--messages", "100"],
+            Self::Taps => &["--room", "--taps", "20000"],
         }
     }
 
@@ -82,6 +88,9 @@ impl Variant {
             Self::Churn => ", 100 more come and go each second",
             Self::Slow => ", one more at 64 kbit/s",
             Self::Cut => ", one more cut off",
+            Self::Room => ", in a quiet room",
+            Self::Talk => ", in a room with 100 messages a second",
+            Self::Taps => ", in a room with 20,000 taps a second",
         }
     }
 }
@@ -96,7 +105,10 @@ impl FromStr for Variant {
             "churn" => Self::Churn,
             "slow" => Self::Slow,
             "cut" => Self::Cut,
-            other => bail!("there is no variant {other}: it is web, churn, slow or cut"),
+            "room" => Self::Room,
+            "talk" => Self::Talk,
+            "taps" => Self::Taps,
+            other => bail!("there is no variant {other}: it is web, churn, slow, cut, room, talk or taps"),
         })
     }
 }
@@ -177,12 +189,15 @@ pub(super) fn present(place: &Place, asked: &[Contender], is_quick: bool) -> Vec
     there
 }
 
-/// A floor speaks no WebTransport, and nobody comes to it late.
+/// A floor speaks no WebTransport, and nobody comes to it late; rooms are ours.
 fn runs(contender: Contender, point: &Point) -> bool {
-    !contender.is_floor() || point.variant == Variant::Plain
+    match point.variant {
+        Variant::Plain => true,
+        Variant::Web | Variant::Churn | Variant::Slow | Variant::Cut => !contender.is_floor(),
+        Variant::Room | Variant::Talk | Variant::Taps => contender == Contender::Relay,
+    }
 }
 
-/// Adds a line to a file.
 /// The median of a figure over the rounds.
 pub(super) fn median(results: &[Value], figure: &str) -> f64 {
     let of = |result: &Value| result.pointer(figure).and_then(Value::as_f64).unwrap_or(f64::NAN);
@@ -260,6 +275,15 @@ fn table<'a>(point: &Point, contenders: &[Contender], of: impl Fn(Contender) -> 
                 at("p95"),
                 at("p99")
             );
+        }
+        for (title, name) in [("echo of what is said", "echoMs"), ("the room's answer", "answerMs")] {
+            let at = |part: &str| figure(&format!("/talk/{name}/{part}"));
+            if at("count") > 0.0 {
+                println!("  {title:<30} {:>8.2} {:>8.2} {:>8.2}", at("p50"), at("p95"), at("p99"));
+            }
+        }
+        if figure("/feedBytesPerSecond") > 0.0 {
+            println!("  {:.0} bytes a second of the room to each", figure("/feedBytesPerSecond"));
         }
         let others = figure("/others/0").max(figure("/others/1"));
         if others > 0.1 {

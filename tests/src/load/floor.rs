@@ -222,8 +222,13 @@ fn proto(config: &Config, shape: &Shape) -> Result<()> {
     let settings = tls::server(&config.cert, &config.key)?;
     let mut engine = Engine::server(config.listen, settings)?;
     let record = Record::new(shape, 0);
-    let plan =
-        Plan { shape: shape.clone(), over: Over::Nothing, authority: String::new(), path: String::new() };
+    let plan = Plan {
+        shape: shape.clone(),
+        over: Over::Nothing,
+        authority: String::new(),
+        path: String::new(),
+        feeds: Vec::new(),
+    };
     let mut crowd = Crowd { plan: Rc::new(plan), peers: Vec::new(), order: Vec::new(), record };
     while crowd.order.len() < config.subscribers {
         engine.turn(Instant::now() + Duration::from_secs(1), &mut crowd)?;

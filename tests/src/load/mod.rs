@@ -7,6 +7,7 @@
 //! | `stamp`, `clock` | what a payload says of itself, and the clock for it |
 //! | `engine` | QUIC for thousands of connections on one thread |
 //! | `peer`, `web` | one connection: as much of MoQT and WebTransport as a load needs |
+//! | `talk` | people in a room beside the load, and how long they wait for their echo |
 //! | `record` | what arrived, when, and how late |
 //! | `run` | one load on one server, measured |
 //! | `process` | what the system says of a running program |
@@ -34,6 +35,7 @@ mod run;
 mod search;
 mod shape;
 mod stamp;
+mod talk;
 mod tls;
 mod web;
 

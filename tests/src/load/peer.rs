@@ -42,7 +42,12 @@ pub(super) struct Plan {
     /// `host:port`, as the URL has it.
     pub(super) authority: String,
     pub(super) path: String,
+    /// Tracks that every subscriber takes besides, of which only the bytes are counted.
+    pub(super) feeds: Vec<TrackName>,
 }
+
+/// How urgent a room's tracks are.
+const FEED_PRIORITY: u8 = 24;
 
 /// What carries the load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -308,18 +313,27 @@ impl Peer {
                 publishers.into_iter().take(1).enumerate().map(announce).collect()
             }
             Part::Subscriber(_, tracks) => {
-                let subscribe = |(number, track): (usize, &usize)| {
-                    let priority = Some(Priority(self.plan.shape.tracks[*track].priority));
+                let shape = &self.plan.shape;
+                let of_shape =
+                    tracks.iter().map(|track| (name_of(shape, *track), shape.tracks[*track].priority));
+                let of_room = self.plan.feeds.iter().map(|feed| (feed.clone(), FEED_PRIORITY));
+                let subscribe = |(number, (track, priority)): (usize, (TrackName, u8))| {
                     Message::Subscribe(Subscribe {
                         request: RequestId(2 * number as u64),
-                        track: name_of(&self.plan.shape, *track),
-                        parameters: Parameters { priority, ..Parameters::default() },
+                        track,
+                        parameters: Parameters {
+                            priority: Some(Priority(priority)),
+                            ..Parameters::default()
+                        },
                     })
                 };
-                tracks.iter().enumerate().map(subscribe).collect()
+                of_shape.chain(of_room).enumerate().map(subscribe).collect()
             }
         };
         self.answers = requests.len();
+        if requests.is_empty() {
+            self.phase = Phase::Ready;
+        }
         for request in requests {
             let Some(stream) = quic.streams().open(Dir::Bi) else {
                 return self.over("the relay allows too few requests".into());

@@ -150,12 +150,12 @@ fn panel(
     for tick in ticks.iter().copied().filter(|tick| (upwards.from..=upwards.to).contains(tick)) {
         let at = y(tick);
         rule(svg, left, at, left + width, at);
-        text(svg, left - 8.0, at + 4.0, "end", "", &grouped(tick));
+        text(svg, left - 8.0, at + 4.0, "end", "", &short(tick));
     }
     for tick in SUBSCRIBERS.iter().copied().filter(|tick| (across.from..=across.to).contains(tick)) {
         // 100 has no room beside 200.
         if tick != 100.0 && tick != 10.0 || across.to / across.from < 100.0 {
-            text(svg, x(tick), TOP + height + 20.0, "middle", "", &grouped(tick));
+            text(svg, x(tick), TOP + height + 20.0, "middle", "", &short(tick));
         }
     }
     text(svg, left + width, TOP + height + 38.0, "end", "", "subscribers");
@@ -217,10 +217,14 @@ fn rule(svg: &mut String, x1: f64, y1: f64, x2: f64, y2: f64) {
     let _ = write!(svg, "<line class=\"grid\" x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\"/>");
 }
 
-/// A whole number with its thousands apart.
-fn grouped(value: f64) -> String {
+/// A whole number, its thousands as `k`: labels stand close.
+fn short(value: f64) -> String {
     let value = value as u64;
-    if value >= 1_000 { format!("{},{:03}", value / 1_000, value % 1_000) } else { value.to_string() }
+    if value >= 1_000 && value.is_multiple_of(1_000) {
+        format!("{}k", value / 1_000)
+    } else {
+        value.to_string()
+    }
 }
 
 #[cfg(test)]

@@ -30,6 +30,8 @@ pub(super) struct Record {
     pub(super) first: Histogram<u64>,
     /// Payloads that were not of this load.
     pub(super) foreign: u64,
+    /// Bytes of these in the measured time.
+    pub(super) foreign_bytes: u64,
 }
 
 /// Who got it.
@@ -63,6 +65,7 @@ impl Record {
             arrived_bytes: 0,
             first: latencies(),
             foreign: 0,
+            foreign_bytes: 0,
         }
     }
 
@@ -70,6 +73,9 @@ impl Record {
     pub(super) fn object(&mut self, listener: Listener, payload: &[u8], now: u64) {
         let Some(stamp) = Stamp::of(payload).filter(|stamp| (stamp.track as usize) < self.seen.len()) else {
             self.foreign += 1;
+            if self.window.contains(&now) {
+                self.foreign_bytes += payload.len() as u64;
+            }
             return;
         };
         if self.window.contains(&now) && listener != Listener::Troubled {

@@ -20,6 +20,7 @@ use super::{
     process,
     record::{Listener, Record, percentiles},
     shape::{Schedule, Shape},
+    talk::{self, Talk},
     tls,
 };
 use crate::impair::{Conditions, Impair};
@@ -52,7 +53,7 @@ pub(super) struct Config {
     /// The server's process, whose CPU time and memory are measured
     #[arg(long, value_name = "ID")]
     pub(super) pid: Option<u32>,
-    /// What is sent: video, layers, audio, datagrams, tracks, calm or burst
+    /// What is sent: video, layers, audio, datagrams, tracks, calm, burst or idle
     #[arg(long, default_value = "video")]
     pub(super) shape: String,
     /// Connections that subscribe
@@ -79,6 +80,15 @@ pub(super) struct Config {
     /// One more subscriber with a bad link
     #[arg(long, value_enum)]
     pub(super) trouble: Option<Trouble>,
+    /// Subscribers hear the chat and the taps of a room as well, and a hundred people are in it
+    #[arg(long)]
+    pub(super) room: bool,
+    /// Messages a second that these people write
+    #[arg(long, default_value = "0")]
+    pub(super) messages: u64,
+    /// Taps a second that they give
+    #[arg(long, default_value = "0")]
+    pub(super) taps: u64,
 }
 
 /// All connections.
@@ -134,9 +144,10 @@ pub(super) fn run(config: &Config) -> Result<Value> {
     run.subscribe()?;
     let after = run.reading()?;
     let handshake_us = (after.server - before.server) as f64 / 1e3 / config.subscribers.max(1) as f64;
-    // The bad link lasts as long as the run.
+    // The bad link lasts as long as the run, and so do people.
     let link = run.trouble()?;
-    run.measure(idle_memory, handshake_us, link.as_ref())
+    let talk = config.room.then(|| Talk::start(&config.url, config.messages, config.taps)).transpose()?;
+    run.measure(idle_memory, handshake_us, link.as_ref(), talk.as_ref())
 }
 
 impl<'a> Run<'a> {
@@ -152,8 +163,9 @@ impl<'a> Run<'a> {
         let address = (host.as_str(), port).to_socket_addrs()?.find(SocketAddr::is_ipv4);
         let address = address.with_context(|| format!("{host} has no IPv4 address"))?;
         let path = if config.url.path().is_empty() { "/" } else { config.url.path() };
-        let plan =
-            Plan { shape: shape.clone(), over, authority: format!("{host}:{port}"), path: path.to_owned() };
+        let feeds = if config.room { talk::feeds()? } else { Vec::new() };
+        let (authority, path) = (format!("{host}:{port}"), path.to_owned());
+        let plan = Plan { shape: shape.clone(), over, authority, path, feeds };
         Ok(Self {
             config,
             plan: Rc::new(plan),
@@ -273,7 +285,13 @@ impl<'a> Run<'a> {
         Ok(Some(link))
     }
 
-    fn measure(mut self, idle_memory: u64, handshake_us: f64, link: Option<&Impair>) -> Result<Value> {
+    fn measure(
+        mut self,
+        idle_memory: u64,
+        handshake_us: f64,
+        link: Option<&Impair>,
+        talk: Option<&Talk>,
+    ) -> Result<Value> {
         let second = |secs: f64| Duration::from_secs_f64(secs);
         let now = clock::now();
         if !self.config.floor {
@@ -293,13 +311,17 @@ impl<'a> Run<'a> {
         let length = (self.config.secs * 1e9) as u64;
         self.crowd.record.window = start..start + length;
         let began = Instant::now();
+        talk.inspect(|talk| talk.begin());
         while began.elapsed() < second(self.config.secs) {
             self.step(began + second(self.config.secs))?;
         }
         let after = self.reading()?;
         let memory = self.memory();
+        let talk = talk.map(Talk::report);
         self.drain()?;
-        Ok(self.report(before, after, [idle_memory, memory_before, memory], handshake_us))
+        let mut report = self.report(before, after, [idle_memory, memory_before, memory], handshake_us);
+        report["talk"] = talk.into();
+        Ok(report)
     }
 
     /// Waits for what is late.
@@ -418,6 +440,7 @@ impl<'a> Run<'a> {
             "generator": own / secs,
             "others": [busy(0) - cpu / secs, busy(1) - own / secs],
             "foreign": self.crowd.record.foreign,
+            "feedBytesPerSecond": self.crowd.record.foreign_bytes as f64 / secs / subscribers,
         })
     }
 }

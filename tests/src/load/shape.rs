@@ -108,6 +108,7 @@ impl Shape {
                 "audio 50/s and datagrams 50/s beside a 60 kB keyframe each second",
                 &[calm[0], calm[1], burst],
             ),
+            Self { publishers: 0, ..shape("idle", "connections that ask for nothing", &[]) },
         ]
     }
 

@@ -15,6 +15,8 @@ export class RoomMe extends RoomPart {
     const { you } = board
     if (you === null) return nothing
     const { hands } = board.state.mode.features
+    // As everybody sees it: a moderator may have lowered it.
+    const isUp = board.state.hands.some(({ viewer }) => viewer === you.viewer)
     return html`<div class="me">
       ${this.#isEditing
         ? html`<form @submit=${this.#save} @keydown=${this.#pressed}>
@@ -24,8 +26,8 @@ export class RoomMe extends RoomPart {
           </form>`
         : html`<button class="quiet name" aria-label="${text.rename}: ${you.name}" title=${text.rename} @click=${this.#edit}>${you.name} ✎</button>`}
       ${hands && !this.#isEditing
-        ? html`<button class="quiet" aria-pressed=${String(you.hand)} @click=${() => this.say({ kind: 'hand', hand: you.hand ? 'down' : 'up' })}>
-            ✋ ${you.hand ? text.lowerHand : text.raiseHand}
+        ? html`<button class="quiet" aria-pressed=${String(isUp)} @click=${() => this.say({ kind: 'hand', hand: isUp ? 'down' : 'up' })}>
+            ✋ ${isUp ? text.lowerHand : text.raiseHand}
           </button>`
         : nothing}
       ${this.#isEditing ? nothing : html`<span class="watching">${text.watching(board.state.presence.watching)}</span>`}
